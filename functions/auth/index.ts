@@ -1,0 +1,3 @@
+import { createAuthModule } from '../../src/modules/auth/routes.ts';
+
+export default createAuthModule() satisfies ExportedHandler<object>;

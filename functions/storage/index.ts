@@ -1,0 +1,3 @@
+import { createStorageModule } from '../../src/modules/storage/routes.ts';
+
+export default createStorageModule() satisfies ExportedHandler<object>;

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+
+/** Everything wrong with an environment, all at once, so that one restart is enough to fix it. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(component: string, faults: readonly string[]) {
+    super(
+      `${component} cannot start with this configuration:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
+    this.faults = faults;
+  }
+}
+
+/**
+ * Parses the environment (Worker bindings or process.env) at the door of a component.
+ * @throws ConfigError naming every missing or malformed variable, never its value.
+ */
+export function parseConfig<Schema extends z.ZodType>(
+  component: string,
+  schema: Schema,
+  env: unknown,
+): z.infer<Schema> {
+  const result = schema.safeParse(env);
+  if (result.success) return result.data;
+  throw new ConfigError(
+    component,
+    result.error.issues.map((issue) => `${issue.path.join('.') || '(environment)'}: ${issue.message}`),
+  );
+}
+
+/** What every module needs to know about where it runs. */
+export const runtimeConfigSchema = z.object({
+  ENVIRONMENT: z.enum(['local', 'test', 'dev', 'staging', 'production']).default('production'),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+
+export const databaseConfigSchema = z.object({
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  /** Overrides the HTTP endpoint that the Neon driver derives from the host; for a Neon-compatible front. */
+  DATABASE_FETCH_ENDPOINT: z.url().optional(),
+});
+
+export const cacheConfigSchema = z.object({
+  UPSTASH_REDIS_REST_URL: z.url(),
+  UPSTASH_REDIS_REST_TOKEN: z.string().min(1),
+});
+
+export const objectsConfigSchema = z.object({
+  S3_ENDPOINT: z.url(),
+  S3_REGION: z.string().min(1).default('auto'),
+  S3_BUCKET: z.string().min(3),
+  S3_ACCESS_KEY_ID: z.string().min(1),
+  S3_SECRET_ACCESS_KEY: z.string().min(1),
+});
+
+export const accessTokenConfigSchema = z.object({
+  AUTH_ISSUER: z.url(),
+  AUTH_AUDIENCE: z.string().min(1).default('ai-cloud-storage'),
+});
+
+export const serviceTokenConfigSchema = z.object({
+  SERVICE_TOKEN_SECRET: z.string().min(32, 'needs at least 32 characters'),
+});
+
+/** A service binding: another Worker, or a module in the same one, reached by `fetch(Request)`. */
+export interface Fetcher {
+  fetch(input: Request | string, init?: RequestInit): Promise<Response>;
+}
+
+export const fetcherSchema = z.custom<Fetcher>(
+  (value) => typeof value === 'object' && value !== null && 'fetch' in value,
+  'must be a service binding',
+);

@@ -1,0 +1,29 @@
+import { NeonDbError } from '@neondatabase/serverless';
+import { DependencyError } from '../resilience/dependency.ts';
+
+/** The PostgreSQL error inside whatever the driver or Drizzle wrapped around it. */
+function databaseError(thrown: unknown): NeonDbError | undefined {
+  let current: unknown = thrown;
+  for (let depth = 0; depth < 5 && current instanceof Error; depth += 1) {
+    if (current instanceof NeonDbError) return current;
+    current = current.cause;
+  }
+  return undefined;
+}
+
+/** True when the statement broke the named unique index or constraint (SQLSTATE 23505). */
+export function violatesUnique(thrown: unknown, constraint: string): boolean {
+  const error = databaseError(thrown);
+  return error?.code === '23505' && error.constraint === constraint;
+}
+
+/**
+ * True when the database was not reached or is not taking statements: no SQLSTATE at all, or one of the
+ * classes 08 (connection), 53 (resources), 57P (operator intervention).
+ */
+export function databaseUnavailable(thrown: unknown): boolean {
+  const error = databaseError(thrown);
+  if (error === undefined) return false;
+  if (error.sourceError instanceof DependencyError) return true;
+  return error.code === undefined || /^(08|53|57P)/.test(error.code);
+}

@@ -1,0 +1,132 @@
+import { OpenAPIHono, type z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { v7 as uuidv7 } from 'uuid';
+import type { AccessTokenVerifier, Principal } from '../security/access-token.ts';
+import { createLogger, describeError, type Logger, type LogLevel } from '../telemetry/logger.ts';
+import { coreError } from './app-error.ts';
+import { problemResponse, toAppError } from './problem.ts';
+
+/** What the core middleware puts at the disposal of handlers. */
+export interface CoreVariables {
+  requestId: string;
+  logger: Logger;
+}
+
+/** Handlers behind `authenticate` know who is asking. */
+export interface AuthenticatedVariables extends CoreVariables {
+  principal: Principal;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
+
+/** Faults of validation become one problem document that names each field. */
+function refuseInvalid(target: string, error: z.core.$ZodError, requestId: string): Response {
+  const fields = error.issues.map((issue) => ({
+    field:
+      issue.path.map(String).join('.') ||
+      (issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : target),
+    message: issue.message,
+  }));
+  const detail = `Check ${[...new Set(fields.map(({ field }) => field))].join(', ')} in the ${target}.`;
+  return problemResponse(coreError('invalid_request', { detail, errors: fields }), requestId);
+}
+
+/**
+ * The frame of every module's app: request id, one log line a request, problem documents for every refusal.
+ * Paths are absolute; apps are composed by `fetch`, never by `app.route()`.
+ */
+export function createHttpApp<Variables extends CoreVariables>(
+  module: string,
+): OpenAPIHono<{
+  Bindings: object;
+  Variables: Variables;
+}> {
+  const app = new OpenAPIHono<{ Bindings: object; Variables: Variables }>({
+    defaultHook: (result, c) =>
+      result.success ? undefined : refuseInvalid(result.target, result.error, c.get('requestId')),
+  });
+  app.use(logRequests(module));
+  app.notFound((c) => problemResponse(coreError('not_found'), requestIdOf(c.req.raw)));
+  app.onError((thrown, c) => {
+    const error = toAppError(thrown);
+    if (error.definition.status >= 500) {
+      c.get('logger')?.error('request failed', {
+        code: error.code,
+        error: describeError(error.options.cause ?? error),
+      });
+    }
+    return problemResponse(error, c.get('requestId') ?? requestIdOf(c.req.raw));
+  });
+  return app;
+}
+
+function requestIdOf(request: Request): string {
+  const given = request.headers.get('x-request-id');
+  return given !== null && REQUEST_ID.test(given) ? given : uuidv7();
+}
+
+function logLevelOf(env: unknown): LogLevel {
+  const level = typeof env === 'object' && env !== null && 'LOG_LEVEL' in env ? env.LOG_LEVEL : undefined;
+  return level === 'debug' || level === 'warn' || level === 'error' || level === 'silent' ? level : 'info';
+}
+
+function logRequests(module: string): MiddlewareHandler<{ Bindings: object; Variables: CoreVariables }> {
+  return async (c, next) => {
+    const startedAt = Date.now();
+    const requestId = requestIdOf(c.req.raw);
+    const logger = createLogger(logLevelOf(c.env), { module, requestId });
+    c.set('requestId', requestId);
+    c.set('logger', logger);
+    await next();
+    logger.info('request', {
+      method: c.req.method,
+      path: c.req.path,
+      status: c.res.status,
+      durationMs: Date.now() - startedAt,
+    });
+  };
+}
+
+/** Lets a request pass only with a valid access token in `Authorization: Bearer`; never from the URL. */
+export function authenticate(
+  verifier: (env: object) => AccessTokenVerifier,
+): MiddlewareHandler<{ Bindings: object; Variables: AuthenticatedVariables }> {
+  return async (c, next) => {
+    c.set('principal', await verifier(c.env).verify(bearerToken(c.req.raw)));
+    await next();
+  };
+}
+
+/** @throws AppError `unauthorized` when the request carries no bearer token. */
+export function bearerToken(request: Request): string {
+  const token = /^Bearer ([A-Za-z0-9._~+/=-]+)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
+  if (token === undefined)
+    throw coreError('unauthorized', { detail: 'Send an access token: Authorization: Bearer …' });
+  return token;
+}
+
+const JSON_BODY_BYTES = 64 * 1024;
+
+/** Refuses a JSON body over the limit before it is parsed, counting bytes where no length was announced. */
+export function limitBody(maxSize: number = JSON_BODY_BYTES): MiddlewareHandler {
+  return bodyLimit({
+    maxSize,
+    onError: () => {
+      throw coreError('payload_too_large', { detail: `At most ${maxSize} bytes are taken here.` });
+    },
+  });
+}
+
+/** Publishes the module's part of the contract; the gateway joins the parts. */
+export function describeApi<Variables extends CoreVariables>(
+  app: ReturnType<typeof createHttpApp<Variables>>,
+  title: string,
+): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+  });
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title, version: '1.0.0' } });
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
+import type { Fetcher } from '../config/config.ts';
+import { coreError } from '../http/app-error.ts';
+import { DependencyError } from '../resilience/dependency.ts';
+
+/** `typ` of access tokens (RFC 9068); keeps every other kind of token out (RFC 8725 3.11). */
+export const ACCESS_TOKEN_TYPE = 'at+jwt';
+export const ACCESS_TOKEN_ALGORITHM = 'EdDSA';
+
+/** The person behind a request, as a verified access token names them. */
+export interface Principal {
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
+export interface AccessTokenVerifier {
+  /** @throws AppError `unauthorized` or `token_expired`; DependencyError when no key could be fetched. */
+  verify(token: string): Promise<Principal>;
+}
+
+export interface VerifierOptions {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Where `/.well-known/jwks.json` is answered: the auth module. */
+  readonly auth: Fetcher;
+  readonly now: () => number;
+  readonly cacheSize?: number;
+}
+
+interface Verified {
+  readonly principal: Principal;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+const CLOCK_TOLERANCE_SECONDS = 30;
+
+/** Verifies EdDSA access tokens against the auth module's JWKS; verified tokens are remembered by hash until `exp`. */
+export function createAccessTokenVerifier(options: VerifierOptions): AccessTokenVerifier {
+  const { cacheSize = 1_000 } = options;
+  const verified = new Map<string, Verified>();
+  const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', 'http://auth'), {
+    [customFetch]: (url: string, init: RequestInit) => fetchKeys(options.auth, url, init),
+    cooldownDuration: 10_000,
+  });
+
+  async function check(token: string): Promise<Verified> {
+    const { payload } = await jwtVerify(token, keys, {
+      algorithms: [ACCESS_TOKEN_ALGORITHM],
+      typ: ACCESS_TOKEN_TYPE,
+      issuer: options.issuer,
+      audience: options.audience,
+      requiredClaims: ['sub', 'sid', 'exp'],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      currentDate: new Date(options.now()),
+    });
+    const { sub, sid, exp } = payload;
+    if (typeof sub !== 'string' || typeof sid !== 'string' || exp === undefined)
+      throw coreError('unauthorized');
+    return { principal: { userId: sub, sessionId: sid }, expiresAt: exp * 1000 };
+  }
+
+  return {
+    async verify(token) {
+      const hash = createHash('sha256').update(token).digest('base64url');
+      const known = verified.get(hash);
+      if (known && known.expiresAt > options.now()) return known.principal;
+      const fresh = await check(token).catch((error: unknown) => Promise.reject(asRefusal(error)));
+      if (verified.size >= cacheSize) evictOldest(verified);
+      verified.set(hash, fresh);
+      return fresh.principal;
+    },
+  };
+}
+
+async function fetchKeys(auth: Fetcher, url: string, init: RequestInit): Promise<Response> {
+  const response = await auth.fetch(new Request(url, { headers: init.headers ?? {}, method: 'GET' }));
+  if (!response.ok) throw new DependencyError('auth', `JWKS answered ${response.status}`);
+  return response;
+}
+
+function asRefusal(error: unknown): unknown {
+  if (error instanceof errors.JWTExpired) {
+    return coreError('token_expired', { detail: 'Get a new one with POST /v1/auth/refresh.', cause: error });
+  }
+  if (error instanceof errors.JWKSTimeout) return new DependencyError('auth', 'JWKS timed out', error);
+  if (error instanceof errors.JOSEError) {
+    return coreError('unauthorized', { detail: 'The access token is not valid.', cause: error });
+  }
+  return error;
+}
+
+function evictOldest(map: Map<string, unknown>): void {
+  const oldest = map.keys().next();
+  if (!oldest.done) map.delete(oldest.value);
+}

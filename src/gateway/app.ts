@@ -1,0 +1,66 @@
+import { cors } from 'hono/cors';
+import { type CoreVariables, createHttpApp } from '../core/http/app.ts';
+import { coreError } from '../core/http/app-error.ts';
+import type { EdgeModule } from '../core/http/edge-module.ts';
+import { gatewayConfig } from './config.ts';
+import { joinContracts } from './contract.ts';
+import { docsPage } from './docs-page.ts';
+import { checkModules } from './readiness.ts';
+import { moduleFor } from './routing.ts';
+import { securityHeaders } from './security-headers.ts';
+
+const CORS_SECONDS = 600;
+
+/** The only public Worker: finds the module for a path and hands request and answer on, bodies untouched. */
+export function createGateway(): EdgeModule {
+  const app = createHttpApp<CoreVariables>('gateway');
+
+  app.use(securityHeaders());
+  app.use(
+    cors({
+      origin: (origin, c) => (gatewayConfig(c.env).CORS_ORIGINS.includes(origin) ? origin : null),
+      allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      allowHeaders: [
+        'authorization',
+        'content-type',
+        'if-match',
+        'if-none-match',
+        'range',
+        'repr-digest',
+        'traceparent',
+        'x-request-id',
+      ],
+      exposeHeaders: [
+        'content-disposition',
+        'content-range',
+        'etag',
+        'location',
+        'retry-after',
+        'x-request-id',
+      ],
+      maxAge: CORS_SECONDS,
+    }),
+  );
+
+  app.get('/healthz', (c) => c.json({ status: 'alive' }));
+  app.get('/readyz', async (c) => {
+    const { ready, modules } = await checkModules(gatewayConfig(c.env));
+    return ready
+      ? c.json({ status: 'ready', modules }, 200)
+      : c.json({ status: 'unavailable', modules }, 503, { 'retry-after': '5' });
+  });
+  app.get('/openapi.json', async (c) =>
+    c.json(await joinContracts(gatewayConfig(c.env), new URL(c.req.url).origin)),
+  );
+  app.get('/docs', async (c) => c.html(docsPage(await joinContracts(gatewayConfig(c.env), ''))));
+  app.get('/', (c) => c.redirect('/docs'));
+
+  app.all('*', async (c) => {
+    const module = moduleFor(c.req.path, gatewayConfig(c.env));
+    if (module === undefined) throw coreError('not_found', { detail: 'The contract is at /openapi.json.' });
+    const headers = new Headers(c.req.raw.headers);
+    headers.set('x-request-id', c.get('requestId'));
+    return module.fetch(new Request(c.req.raw, { headers }));
+  });
+  return { fetch: (request, env, ctx) => app.fetch(request, env, ctx) };
+}

@@ -1,0 +1,193 @@
+import { join } from 'node:path';
+import { type SidecarReady, sidecarReadySchema } from '../contracts/sidecar.ts';
+import { migrate } from '../core/database/migrate.ts';
+import { buildBundles } from './bundles.ts';
+import { type ChildService, startChildService } from './child-service.ts';
+import { readMigrations } from './migrations.ts';
+import { type LocalSecrets, loadSecrets } from './secrets.ts';
+import { type Composition, functionsOf, startWorkers, type Workers } from './workers.ts';
+
+export interface StackOptions {
+  readonly composition: Composition;
+  /** Absolute path; everything that is kept is below it. */
+  readonly dataDir: string;
+  readonly modelCacheDir: string;
+  readonly bundleDir: string;
+  readonly port: number;
+  readonly log: (line: string) => void;
+  /** Overrides of Worker variables, for tests. */
+  readonly bindings?: Readonly<Record<string, string>>;
+  /** Overrides of the sidecar's environment, for tests. */
+  readonly sidecarEnv?: Readonly<Record<string, string>>;
+}
+
+export interface Stack {
+  readonly url: string;
+  readonly secrets: LocalSecrets;
+  readonly services: Readonly<Record<'postgres' | 'redis' | 's3' | 'sidecar', ChildService | undefined>>;
+  /** What every Worker is told of its surroundings. */
+  readonly bindings: Readonly<Record<string, string>>;
+  runCron(): Promise<void>;
+  embeddingModel(): Promise<SidecarReady['models'][string] | undefined>;
+  stop(): Promise<void>;
+}
+
+const CRON_MS = 60_000;
+const PG_USER = 'acs';
+const BUCKET = 'acs-files';
+const UPLOAD_BYTES = 5 * 1024 ** 3;
+
+/** Starts every part of the system on this machine, in order, and stops whatever was started if one fails. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const secrets = await loadSecrets(options.dataDir);
+  const started: { stop(): Promise<void> }[] = [];
+  const stopAll = async () => {
+    for (const part of started.reverse().splice(0)) await part.stop();
+  };
+  try {
+    const building = buildBundles({
+      names: functionsOf(options.composition),
+      outDir: options.bundleDir,
+      log: options.log,
+    });
+    building.catch(() => undefined);
+    const services = await startServices(options, secrets, (service) => started.push(service));
+    const bindings = { ...bindingsOf(options, secrets, services), ...options.bindings };
+    const applied = await migrate(
+      bindings.DATABASE_URL ?? '',
+      await readMigrations(),
+      bindings.DATABASE_FETCH_ENDPOINT,
+    );
+    if (applied.length > 0) options.log(`database: applied ${applied.join(', ')}`);
+    const workers = await startWorkers({
+      composition: options.composition,
+      bundles: await building,
+      host: '127.0.0.1',
+      port: options.port,
+      bindings,
+      logFile: join(options.dataDir, 'logs', 'workers.log'),
+    });
+    started.push({ stop: () => workers.close() }, startCron(workers));
+    return {
+      url: workers.url.origin,
+      secrets,
+      services,
+      bindings,
+      runCron: workers.runCron,
+      embeddingModel: () => embeddingModel(services.sidecar),
+      stop: stopAll,
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+type Services = Record<'postgres' | 'redis' | 's3' | 'sidecar', ChildService>;
+
+async function startServices(
+  options: StackOptions,
+  secrets: LocalSecrets,
+  onStart: (service: ChildService) => void,
+): Promise<Omit<Services, 's3'> & { s3: ChildService | undefined }> {
+  const { dataDir, log } = options;
+  const logDir = join(dataDir, 'logs');
+  const start = async (name: string, script: string, env: Readonly<Record<string, string | undefined>>) => {
+    const service = await startChildService({
+      name,
+      script,
+      env,
+      logDir,
+      onLog: (line) => relay(log, name, line),
+    });
+    onStart(service);
+    log(`${name}: up`);
+    return service;
+  };
+  const s3Keys = {
+    S3_ACCESS_KEY_ID: secrets.s3AccessKeyId,
+    S3_SECRET_ACCESS_KEY: secrets.s3SecretAccessKey,
+    S3_BUCKET: BUCKET,
+  };
+  const external = process.env.S3_ENDPOINT;
+  const [postgres, redis, s3] = await settleAll([
+    start('postgres', 'src/local/postgres/main.ts', {
+      DATA_DIR: join(dataDir, 'postgres'),
+      PG_USER,
+      PG_PASSWORD: secrets.postgresPassword,
+    }),
+    start('redis', 'src/local/redis/main.ts', { REDIS_TOKEN: secrets.redisToken }),
+    external
+      ? undefined
+      : start('s3', 'src/local/s3/main.ts', { DATA_DIR: join(dataDir, 's3'), S3_REGION: 'auto', ...s3Keys }),
+  ]);
+  const sidecar = await start('sidecar', 'src/sidecar/main.ts', {
+    SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret,
+    S3_ENDPOINT: external ?? `http://127.0.0.1:${s3?.port}`,
+    MODEL_CACHE_DIR: options.modelCacheDir,
+    ...options.sidecarEnv,
+  });
+  return { postgres, redis, s3, sidecar };
+}
+
+/** All of them, so that whatever did start is known when one of them fails. */
+async function settleAll<A, B, C>(starts: [Promise<A>, Promise<B>, C | Promise<C>]): Promise<[A, B, C]> {
+  await Promise.allSettled(starts);
+  return Promise.all(starts);
+}
+
+function bindingsOf(
+  options: StackOptions,
+  secrets: LocalSecrets,
+  services: Omit<Services, 's3'> & { s3: ChildService | undefined },
+) {
+  const { env } = process;
+  const own = (port: number | undefined) => `http://127.0.0.1:${port}`;
+  return {
+    ENVIRONMENT: 'local',
+    LOG_LEVEL: env.LOG_LEVEL ?? 'info',
+    DATABASE_URL: `postgresql://${PG_USER}:${secrets.postgresPassword}@127.0.0.1/acs`,
+    DATABASE_FETCH_ENDPOINT: `${own(services.postgres.port)}/sql`,
+    UPSTASH_REDIS_REST_URL: own(services.redis.port),
+    UPSTASH_REDIS_REST_TOKEN: secrets.redisToken,
+    S3_ENDPOINT: env.S3_ENDPOINT ?? own(services.s3?.port),
+    S3_REGION: env.S3_REGION ?? 'auto',
+    S3_BUCKET: (env.S3_ENDPOINT && env.S3_BUCKET) || BUCKET,
+    S3_ACCESS_KEY_ID: (env.S3_ENDPOINT && env.S3_ACCESS_KEY_ID) || secrets.s3AccessKeyId,
+    S3_SECRET_ACCESS_KEY: (env.S3_ENDPOINT && env.S3_SECRET_ACCESS_KEY) || secrets.s3SecretAccessKey,
+    SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret,
+    SIDECAR_URL: own(services.sidecar.port),
+    AUTH_SIGNING_KEYS: secrets.signingKeys,
+    AUTH_ISSUER: `http://127.0.0.1:${options.port}`,
+    AUTH_AUDIENCE: 'ai-cloud-storage',
+    ACCESS_TOKEN_SECONDS: env.ACCESS_TOKEN_SECONDS ?? '3600',
+    MAX_UPLOAD_BYTES: env.MAX_UPLOAD_BYTES ?? String(UPLOAD_BYTES),
+    CORS_ORIGINS: env.CORS_ORIGINS ?? '',
+  };
+}
+
+function startCron(workers: Workers): { stop(): Promise<void> } {
+  const timer = setInterval(() => workers.runCron().catch(() => undefined), CRON_MS);
+  return { stop: async () => clearInterval(timer) };
+}
+
+async function embeddingModel(sidecar: ChildService): Promise<SidecarReady['models'][string] | undefined> {
+  const response = await fetch(`http://127.0.0.1:${sidecar.port}/readyz`, {
+    signal: AbortSignal.timeout(2_000),
+  });
+  return Object.values(sidecarReadySchema.parse(await response.json()).models)[0];
+}
+
+/** What a service says while it starts, for the person who waits; details stay in its log file. */
+function relay(log: (line: string) => void, name: string, line: string): void {
+  try {
+    const entry: unknown = JSON.parse(line);
+    if (typeof entry !== 'object' || entry === null || !('message' in entry)) return;
+    const level = 'level' in entry ? entry.level : 'info';
+    const isNews = name === 'sidecar' ? level !== 'debug' && !('path' in entry) : level === 'error';
+    if (isNews)
+      log(`${name}: ${String(entry.message)}${'reason' in entry ? ` (${String(entry.reason)})` : ''}`);
+  } catch {
+    log(`${name}: ${line}`);
+  }
+}

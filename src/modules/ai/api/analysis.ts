@@ -1,0 +1,20 @@
+import { createRoute } from '@hono/zod-openapi';
+import { bearer, json, problems } from '../../../core/http/openapi.ts';
+import { analysisSchema, fileParamsSchema } from '../models.ts';
+import type { AiApp } from './app.ts';
+
+const analysisRoute = createRoute({
+  method: 'get',
+  path: '/v1/files/{id}/analysis',
+  tags: ['analysis'],
+  summary: 'What is known of the content of the current version',
+  security: bearer,
+  request: { params: fileParamsSchema },
+  responses: { 200: json(analysisSchema, 'The analysis'), ...problems(400, 401, 404, 409, 503) },
+});
+
+export function mountAnalysis(app: AiApp): void {
+  app.openapi(analysisRoute, async (c) => {
+    return c.json(await c.get('search').analysis(c.get('principal').userId, c.req.valid('param').id), 200);
+  });
+}

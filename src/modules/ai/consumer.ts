@@ -1,0 +1,34 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { EdgeModule } from '../../core/http/edge-module.ts';
+import type { AiDependencies } from './dependencies.ts';
+
+/** A queue consumer may run for 15 minutes; the rest is left to the next wake-up. */
+const BUDGET_MS = 10 * 60_000;
+/** Together with the sidecar's own batching this keeps two cores busy. */
+const JOBS_AT_ONCE = 2;
+const MAX_DELAY_SECONDS = 60;
+
+/** Queue messages and cron only wake it up; what there is to do stands in the outbox and the job table. */
+export function createConsumer(
+  dependencies: (env: object) => AiDependencies,
+): Required<Pick<EdgeModule, 'queue' | 'scheduled'>> {
+  async function run(env: object): Promise<number | undefined> {
+    const analysis = dependencies(env).analysis(uuidv7());
+    const until = Date.now() + BUDGET_MS;
+    await analysis.takeOverEvents();
+    return analysis.workOff(() => Date.now() < until, JOBS_AT_ONCE);
+  }
+
+  return {
+    async queue(batch, env) {
+      const dueInSeconds = await run(env);
+      // Something waits for a dependency: come back for it sooner than cron would.
+      if (dueInSeconds === undefined) batch.ackAll();
+      else
+        batch.retryAll({ delaySeconds: Math.min(MAX_DELAY_SECONDS, Math.max(1, Math.ceil(dueInSeconds))) });
+    },
+    async scheduled(_controller, env) {
+      await run(env);
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { createStorageClient } from '../../contracts/storage.ts';
+import type { Cache } from '../../core/cache/cache.ts';
+import { createUpstashCache } from '../../core/cache/upstash-cache.ts';
+import {
+  accessTokenConfigSchema,
+  cacheConfigSchema,
+  databaseConfigSchema,
+  fetcherSchema,
+  parseConfig,
+  runtimeConfigSchema,
+  serviceTokenConfigSchema,
+} from '../../core/config/config.ts';
+import { createDatabase } from '../../core/database/client.ts';
+import { createDependency } from '../../core/resilience/dependency.ts';
+import { type AccessTokenVerifier, createAccessTokenVerifier } from '../../core/security/access-token.ts';
+import { type ServiceName, signServiceToken } from '../../core/security/service-token.ts';
+import { createLogger } from '../../core/telemetry/logger.ts';
+import { createInferenceEmbedder } from './adapters/inference-embedder.ts';
+import { createSidecarReader } from './adapters/sidecar-reader.ts';
+import type { Embedder, QueryVector } from './ports.ts';
+import { createJobRepository } from './repository/job-repository.ts';
+import { createSearchRepository } from './repository/search-repository.ts';
+import { type AnalysisService, createAnalysisService } from './service/analysis.ts';
+import { createSearchService, type SearchService } from './service/search.ts';
+
+export const aiConfigSchema = z.object({
+  ...runtimeConfigSchema.shape,
+  ...databaseConfigSchema.shape,
+  ...cacheConfigSchema.shape,
+  ...accessTokenConfigSchema.shape,
+  ...serviceTokenConfigSchema.shape,
+  AUTH: fetcherSchema,
+  STORAGE: fetcherSchema,
+  SIDECAR_URL: z.url(),
+  /** A search waits this long for the vector of its query before it answers by keyword. */
+  QUERY_EMBEDDING_TIMEOUT_MS: z.coerce.number().int().positive().default(2_000),
+});
+
+export interface AiDependencies {
+  readonly search: (requestId: string) => SearchService;
+  readonly analysis: (requestId: string) => AnalysisService;
+  readonly verifier: AccessTokenVerifier;
+  readonly check: () => Promise<void>;
+}
+
+export function createAiDependencies(env: object): AiDependencies {
+  const config = parseConfig('ai', aiConfigSchema, env);
+  const logger = createLogger(config.LOG_LEVEL, { module: 'ai' });
+  const db = createDatabase(config);
+  const cache = createUpstashCache(config, logger);
+  const serviceToken = (to: ServiceName) =>
+    signServiceToken(config.SERVICE_TOKEN_SECRET, 'ai', to, new Date());
+  const sidecar = () => createDependency('sidecar', { timeoutMs: 10_000 });
+  const embedder = createInferenceEmbedder({
+    endpointUrl: new URL('/v1/models/feature-extraction', config.SIDECAR_URL).href,
+    accessToken: () => serviceToken('sidecar'),
+    guard: sidecar(),
+    interactiveTimeoutMs: config.QUERY_EMBEDDING_TIMEOUT_MS,
+  });
+  const reader = createSidecarReader({
+    sidecarUrl: config.SIDECAR_URL,
+    serviceToken: () => serviceToken('sidecar'),
+    guard: sidecar(),
+  });
+  const storage = (requestId: string) =>
+    createStorageClient({ storage: config.STORAGE, serviceToken: () => serviceToken('storage'), requestId });
+  return {
+    search: (requestId) =>
+      createSearchService({
+        repository: createSearchRepository(db),
+        embedQuery: createQueryEmbedder(embedder, cache),
+        storage: storage(requestId),
+        logger: logger.child({ requestId }),
+      }),
+    analysis: (requestId) =>
+      createAnalysisService({
+        jobs: createJobRepository(db),
+        storage: storage(requestId),
+        reader,
+        embedder,
+        newToken: () => crypto.randomUUID(),
+        logger: logger.child({ requestId }),
+      }),
+    verifier: createAccessTokenVerifier({
+      issuer: config.AUTH_ISSUER,
+      audience: config.AUTH_AUDIENCE,
+      auth: config.AUTH,
+      now: Date.now,
+    }),
+    check: async () => {
+      await db.execute('select 1');
+    },
+  };
+}
+
+const QUERY_VECTOR_SECONDS = 15 * 60;
+const queryVectorSchema = z.object({ model: z.string(), values: z.array(z.number()) });
+
+/** The vector of a query that somebody asked a moment ago comes from Redis (docs/redis-keys.md). */
+function createQueryEmbedder(embedder: Embedder, cache: Cache): (query: string) => Promise<QueryVector> {
+  return async (query) => {
+    const key = `ai:query-vector:${createHash('sha256').update(query).digest('base64url')}`;
+    const known = await cache.get(key);
+    if (known !== undefined) {
+      const parsed = queryVectorSchema.safeParse(JSON.parse(known));
+      if (parsed.success) return parsed.data;
+    }
+    const { model, vectors } = await embedder.embed([query], 'interactive');
+    const vector = { model, values: vectors[0] ?? [] };
+    await cache.set(key, JSON.stringify(vector), QUERY_VECTOR_SECONDS);
+    return vector;
+  };
+}

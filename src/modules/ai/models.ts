@@ -1,0 +1,72 @@
+import { z } from '@hono/zod-openapi';
+import { documentMetadataSchema } from '../../contracts/sidecar.ts';
+import { analysisStatusSchema, fileIdSchema, fileSchema } from '../../contracts/storage.ts';
+
+export const fileParamsSchema = z.object({ id: fileIdSchema });
+
+/** Null where nothing has produced a value: there is no made-up one. */
+export const analysisSchema = z
+  .object({
+    status: analysisStatusSchema,
+    /** Why it waits, was skipped or failed. */
+    reason: z.string().optional(),
+    /** ISO 639-1. */
+    language: z.string().nullable(),
+    summary: z.string().nullable(),
+    keywords: z.array(z.string()).nullable(),
+    categories: z.array(z.object({ label: z.string(), score: z.number() })).nullable(),
+    entities: z.array(z.object({ text: z.string(), type: z.string() })).nullable(),
+    metadata: documentMetadataSchema,
+    /** Present when a stated limit cut something off. */
+    truncated: z.string().optional(),
+    /** Which model made what. */
+    models: z.object({ embedding: z.string().nullable() }),
+  })
+  .openapi('Analysis');
+export type Analysis = z.infer<typeof analysisSchema>;
+
+export const searchModeSchema = z.enum(['hybrid', 'keyword', 'semantic']);
+export type SearchMode = z.infer<typeof searchModeSchema>;
+
+/** How deep a search looks; pages end there. */
+export const SEARCH_DEPTH = 100;
+
+export const searchQuerySchema = z.object({
+  q: z.string().trim().min(1, 'must not be empty').max(1_000, 'must have at most 1000 characters'),
+  mode: searchModeSchema.default('hybrid'),
+  limit: z.coerce.number().int().min(1).max(50).default(10),
+  /** From `nextCursor`. */
+  cursor: z.coerce.number().int().min(1).max(SEARCH_DEPTH).optional(),
+});
+export type SearchQuery = z.infer<typeof searchQuerySchema>;
+
+export const searchHitSchema = z
+  .object({
+    file: fileSchema,
+    /** Comparable within one answer only; higher is better. */
+    score: z.number(),
+    /** From the passage that matched best. */
+    snippet: z.string(),
+    /** Matched words in `snippet`, in UTF-16 code units, `start` inclusive, `end` exclusive. */
+    highlights: z.array(z.object({ start: z.int(), end: z.int() })),
+    match: z.enum(['keyword', 'semantic', 'both']),
+    /** Where the passage stands in the version's text. */
+    passage: z.object({ start: z.int(), end: z.int(), page: z.int().nullable() }),
+  })
+  .openapi('SearchHit');
+export type SearchHit = z.infer<typeof searchHitSchema>;
+
+export const searchResultSchema = z
+  .object({
+    items: z.array(searchHitSchema),
+    /** The mode that answered: `keyword` when no vector of the query could be had. */
+    mode: searchModeSchema,
+    /** True when the answer is less than what was asked for. */
+    degraded: z.boolean(),
+    /** Files within reach of the caller, by what search knows of their content. */
+    coverage: z.object({ indexed: z.int(), pending: z.int(), failed: z.int(), skipped: z.int() }),
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('SearchResult');
+export type SearchResult = z.infer<typeof searchResultSchema>;
+export type Coverage = SearchResult['coverage'];

@@ -1,0 +1,45 @@
+import { type SQL, sql } from 'drizzle-orm';
+import { visibleFiles } from '../../../core/database/schema/published.ts';
+import { BM25, TEXT_SEARCH } from './text-search.ts';
+
+/**
+ * Robertson and Zaragoza's BM25 over the passages that this user may see, as if nobody else had any: document
+ * frequencies and average length are those of the scope, counted in the same statement, so the ranking is that
+ * of a private index and no other tenant's words show through it. `lexemes` carries the term frequencies.
+ * One row per file, its best passage: `file_id, version_id, index, score`.
+ */
+export function keywordLeg(userId: string, query: string, depth: number): SQL {
+  const { k1, b } = BM25;
+  return sql`
+    with term as materialized (
+      select lexeme from unnest(to_tsvector(${TEXT_SEARCH}, ${query}))
+    ), any_term as materialized (
+      select array_agg(lexeme) as lexemes,
+        string_agg('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''', ' | ')::tsquery as query
+      from term having count(*) > 0
+    ), scope as materialized (
+      select a.version_id, visible.file_id, a.chunk_count, a.word_count
+      from ${visibleFiles(userId)} visible
+      join ai.analyses a on a.version_id = visible.version_id and a.status = 'ready'
+    ), size as materialized (
+      select sum(chunk_count)::float8 as chunks, (sum(word_count) / nullif(sum(chunk_count), 0))::float8 as words from scope
+    ), hit as materialized (
+      select scope.file_id, c.version_id, c.index, c.length, c.lexemes, any_term.lexemes as wanted
+      from any_term, ai.chunks c join scope on scope.version_id = c.version_id
+      where c.lexemes @@ any_term.query
+    ), posting as materialized (
+      select hit.file_id, hit.version_id, hit.index, hit.length, l.lexeme, cardinality(l.positions)::float8 as tf
+      from hit, unnest(hit.lexemes) l where l.lexeme = any(hit.wanted)
+    ), weight as (
+      select lexeme, ln(1 + (min(size.chunks) - count(*) + 0.5) / (count(*) + 0.5)) as idf
+      from posting, size group by lexeme
+    ), scored as (
+      select p.file_id, p.version_id, p.index,
+        sum(w.idf * p.tf / (p.tf + ${k1}::float8 * (1 - ${b}::float8 + ${b}::float8 * p.length / size.words))) as score
+      from posting p join weight w on w.lexeme = p.lexeme cross join size
+      group by p.file_id, p.version_id, p.index
+    ), best as (
+      select distinct on (file_id) file_id, version_id, index, score from scored order by file_id, score desc, index
+    )
+    select file_id, version_id, index, score from best order by score desc, file_id limit ${depth}`;
+}

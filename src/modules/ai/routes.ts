@@ -1,0 +1,30 @@
+import { perEnvironment } from '../../core/config/per-environment.ts';
+import { authenticate, createHttpApp, describeApi } from '../../core/http/app.ts';
+import type { EdgeModule } from '../../core/http/edge-module.ts';
+import { mountReadiness } from '../../core/http/health.ts';
+import { mountAnalysis } from './api/analysis.ts';
+import type { AiVariables } from './api/app.ts';
+import { mountSearch } from './api/search.ts';
+import { createConsumer } from './consumer.ts';
+import { createAiDependencies } from './dependencies.ts';
+
+/** The AI module's one door. */
+export function createAiModule(): EdgeModule {
+  const dependencies = perEnvironment(createAiDependencies);
+  const app = createHttpApp<AiVariables>('ai');
+
+  mountReadiness(app, (env) => dependencies(env).check());
+  app.use(
+    '/v1/*',
+    authenticate((env) => dependencies(env).verifier),
+  );
+  app.use('/v1/*', async (c, next) => {
+    c.set('search', dependencies(c.env).search(c.get('requestId')));
+    await next();
+  });
+
+  mountAnalysis(app);
+  mountSearch(app);
+  describeApi(app, 'AI processor');
+  return { fetch: (request, env, ctx) => app.fetch(request, env, ctx), ...createConsumer(dependencies) };
+}

@@ -1,0 +1,141 @@
+import type { StorageClient } from '../../../contracts/storage.ts';
+import { DependencyError } from '../../../core/resilience/dependency.ts';
+import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
+import {
+  type DocumentReader,
+  type Embedder,
+  type Job,
+  type JobRepository,
+  ModelUnavailableError,
+  type Outcome,
+} from '../ports.ts';
+
+export interface AnalysisDependencies {
+  readonly jobs: JobRepository;
+  readonly storage: StorageClient;
+  readonly reader: DocumentReader;
+  readonly embedder: Embedder;
+  readonly newToken: () => string;
+  readonly logger: Logger;
+}
+
+const EVENTS_AT_ONCE = 200;
+const LEASE_SECONDS = 180;
+/** Chunks that are embedded and saved in one step. */
+const CHUNKS_AT_ONCE = 64;
+/** Faults of our own making end a job soon; a dependency that is away may stay away for a day. */
+const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS_WAITING = 200;
+const MAX_DELAY_SECONDS = 600;
+
+export interface AnalysisService {
+  /** Takes over what storage has recorded since the last call. */
+  takeOverEvents(): Promise<void>;
+  /** Works until no job is due or `mayContinue` says stop; answers when the next one is due, in seconds. */
+  workOff(mayContinue: () => boolean, atOnce: number): Promise<number | undefined>;
+}
+
+export function createAnalysisService(dependencies: AnalysisDependencies): AnalysisService {
+  const { jobs, storage, newToken } = dependencies;
+
+  async function worker(mayContinue: () => boolean): Promise<void> {
+    while (mayContinue()) {
+      const job = await jobs.claim(newToken(), LEASE_SECONDS);
+      if (job === undefined) return;
+      await runJob(dependencies, job);
+    }
+  }
+
+  return {
+    async takeOverEvents() {
+      for (;;) {
+        const events = await storage.events(await jobs.cursor(), EVENTS_AT_ONCE);
+        if (events.length === 0) return;
+        await jobs.recordEvents(events);
+        if (events.length < EVENTS_AT_ONCE) return;
+      }
+    },
+
+    async workOff(mayContinue, atOnce) {
+      await Promise.all(Array.from({ length: atOnce }, () => worker(mayContinue)));
+      return jobs.secondsUntilDue();
+    },
+  };
+}
+
+async function runJob(dependencies: AnalysisDependencies, job: Job): Promise<void> {
+  const { jobs, logger } = dependencies;
+  const startedAt = Date.now();
+  try {
+    const outcome = await analyse(dependencies, job);
+    if (outcome === 'lease_lost') return;
+    await jobs.finish(job, outcome);
+    logger.info('analysis finished', {
+      versionId: job.versionId,
+      status: outcome.status,
+      durationMs: Date.now() - startedAt,
+    });
+  } catch (error) {
+    logger.warn('analysis interrupted', {
+      versionId: job.versionId,
+      attempts: job.attempts,
+      error: describeError(error),
+    });
+    await putBack(jobs, job, error);
+  }
+}
+
+async function analyse(
+  { jobs, storage, reader, embedder }: AnalysisDependencies,
+  job: Job,
+): Promise<Outcome | 'lease_lost'> {
+  const source = await storage.versionSource(job.versionId);
+  if (source === undefined) return { status: 'skipped', reason: 'The file was deleted before it was read.' };
+  const { url, size, name, contentType } = source;
+  const document = await reader.read({ url, size, name, contentType });
+  if (document.status !== 'read') return document;
+  await jobs.clearChunks(job);
+  let embeddingModel: string | undefined;
+  for (let first = 0; first < document.chunks.length; first += CHUNKS_AT_ONCE) {
+    if (!(await jobs.renew(job, LEASE_SECONDS))) return 'lease_lost';
+    const slice = document.chunks.slice(first, first + CHUNKS_AT_ONCE);
+    const { model, vectors } = await embedder.embed(
+      slice.map(({ text }) => text),
+      'batch',
+    );
+    await jobs.saveChunks(
+      job,
+      model,
+      slice.map((chunk, at) => ({ ...chunk, embedding: vectors[at] ?? [] })),
+    );
+    embeddingModel = model;
+  }
+  const { language, metadata, truncated } = document;
+  return {
+    status: 'ready',
+    contentType: document.contentType,
+    language,
+    metadata,
+    ...(embeddingModel ? { embeddingModel } : {}),
+    ...(truncated ? { truncated } : {}),
+  };
+}
+
+async function putBack(jobs: JobRepository, job: Job, error: unknown): Promise<void> {
+  const waiting = error instanceof DependencyError || error instanceof ModelUnavailableError;
+  if (job.attempts >= (waiting ? MAX_ATTEMPTS_WAITING : MAX_ATTEMPTS)) {
+    await jobs.finish(job, {
+      status: 'failed',
+      reason: `The analysis was given up after ${job.attempts} attempts.`,
+    });
+    return;
+  }
+  const delaySeconds = Math.min(MAX_DELAY_SECONDS, 2 ** Math.min(job.attempts, 10));
+  await jobs.release(job, reasonFor(error), delaySeconds);
+}
+
+function reasonFor(error: unknown): string {
+  if (error instanceof ModelUnavailableError) return 'Waiting for the embedding model.';
+  if (error instanceof DependencyError) return 'Waiting for a part of the service that is unavailable.';
+  return 'The last attempt failed; it will be tried again.';
+}

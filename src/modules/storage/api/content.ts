@@ -1,0 +1,120 @@
+import { createRoute } from '@hono/zod-openapi';
+import { fileSchema } from '../../../contracts/storage.ts';
+import { coreError } from '../../../core/http/app-error.ts';
+import { bearer, json, problems } from '../../../core/http/openapi.ts';
+import { storageError } from '../errors.ts';
+import { fileParamsSchema, uploadQuerySchema } from '../models.ts';
+import type { StoredVersion } from '../ports.ts';
+import { etagOf, matchesEtag } from '../service.ts';
+import type { StorageApp } from './app.ts';
+import { contentHeaders } from './content-headers.ts';
+import { readUpload } from './upload-body.ts';
+
+const bytesContent = {
+  'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
+} as const;
+const uploadBody = { required: true, content: bytesContent };
+
+const uploadRoute = createRoute({
+  method: 'post',
+  path: '/v1/files',
+  tags: ['files'],
+  summary: 'Upload a file: the body is the bytes, or multipart with a field `file`',
+  description: 'With `Repr-Digest: sha-256=:…:` the bytes are checked against it.',
+  security: bearer,
+  request: { query: uploadQuerySchema, body: uploadBody },
+  responses: { 201: json(fileSchema, 'The file'), ...problems(400, 401, 404, 409, 411, 413, 422, 503) },
+});
+
+const replaceRoute = createRoute({
+  method: 'put',
+  path: '/v1/files/{id}/content',
+  tags: ['files'],
+  summary: 'Write a new version; with If-Match only if nobody else has written since',
+  security: bearer,
+  request: { params: fileParamsSchema, body: uploadBody },
+  responses: { 200: json(fileSchema, 'The file'), ...problems(400, 401, 404, 409, 411, 412, 413, 422, 503) },
+});
+
+const downloadRoute = createRoute({
+  method: 'get',
+  path: '/v1/files/{id}/content',
+  tags: ['files'],
+  summary: 'The bytes of the current version, or a range of them',
+  security: bearer,
+  request: { params: fileParamsSchema },
+  responses: {
+    200: { description: 'The bytes', content: bytesContent },
+    206: { description: 'The range', content: bytesContent },
+    304: { description: 'Not modified' },
+    ...problems(400, 401, 404, 409, 416, 503),
+  },
+});
+
+export function mountContent(app: StorageApp): void {
+  app.openapi(uploadRoute, async (c) => {
+    const { name: queryName, parentId } = c.req.valid('query');
+    const { name, upload } = await readUpload(c.req.raw, queryName);
+    if (name === undefined) {
+      throw coreError('invalid_request', {
+        detail: 'Give the file a name: ?name=…',
+        errors: [{ field: 'name', message: 'is required' }],
+      });
+    }
+    const file = await c.get('service').createFile(c.get('principal').userId, { name, parentId }, upload);
+    c.executionCtx.waitUntil(c.get('wakeUp')(c.get('requestId')));
+    return c.json(file, 201, { location: `/v1/files/${file.id}` });
+  });
+
+  app.openapi(replaceRoute, async (c) => {
+    const { id } = c.req.valid('param');
+    const { upload } = await readUpload(c.req.raw, undefined);
+    const ifMatch = c.req.header('if-match') ?? null;
+    const file = await c.get('service').replaceContent(c.get('principal').userId, id, ifMatch, upload);
+    c.executionCtx.waitUntil(c.get('wakeUp')(c.get('requestId')));
+    return c.json(file, 200);
+  });
+
+  app.openapi(downloadRoute, async (c) => {
+    const content = await c.get('service').content(c.get('principal').userId, c.req.valid('param').id);
+    const headers = contentHeaders(content);
+    const etag = etagOf(content.version);
+    const ifNoneMatch = c.req.header('if-none-match');
+    if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch.replaceAll('W/', ''), etag)) {
+      return c.body(null, 304, headers);
+    }
+    if (c.req.method === 'HEAD') {
+      return c.body(null, 200, { ...headers, 'content-length': String(content.version.size) });
+    }
+    const ifRange = c.req.header('if-range');
+    const range = ifRange === undefined || ifRange === etag ? c.req.header('range') : undefined;
+    const stored = await c.get('service').bytes(content.version, singleRange(range), c.req.raw.signal);
+    return passOn(stored, content.version, headers);
+  });
+}
+
+/** RFC 9110 14.2: a Range that is not understood, or asks for several parts, may be ignored. */
+function singleRange(range: string | undefined): string | undefined {
+  return range !== undefined && /^bytes=(\d+-\d*|-\d+)$/.test(range.trim()) ? range.trim() : undefined;
+}
+
+/** The store's body, untouched, under our own headers. */
+function passOn(stored: Response, version: StoredVersion, headers: Record<string, string>): Response {
+  if (stored.status === 416) {
+    void stored.body?.cancel();
+    throw storageError('range_not_satisfiable', {
+      detail: `The file has ${version.size} bytes.`,
+      headers: { 'content-range': `bytes */${version.size}` },
+    });
+  }
+  const length = stored.headers.get('content-length');
+  const range = stored.headers.get('content-range');
+  return new Response(stored.body, {
+    status: stored.status,
+    headers: {
+      ...headers,
+      ...(length === null ? {} : { 'content-length': length }),
+      ...(range === null ? {} : { 'content-range': range }),
+    },
+  });
+}

@@ -1,0 +1,79 @@
+import { createRoute } from '@hono/zod-openapi';
+import { filePageSchema, fileSchema } from '../../../contracts/storage.ts';
+import { bearer, json, jsonBody, problems } from '../../../core/http/openapi.ts';
+import { createFolderSchema, fileParamsSchema, listQuerySchema, updateFileSchema } from '../models.ts';
+import type { StorageApp } from './app.ts';
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/files',
+  tags: ['files'],
+  summary: 'What is in a folder, oldest first',
+  security: bearer,
+  request: { query: listQuerySchema },
+  responses: { 200: json(filePageSchema, 'A page'), ...problems(400, 401, 404, 503) },
+});
+
+const getRoute = createRoute({
+  method: 'get',
+  path: '/v1/files/{id}',
+  tags: ['files'],
+  summary: 'A file or folder',
+  security: bearer,
+  request: { params: fileParamsSchema },
+  responses: { 200: json(fileSchema, 'The file'), ...problems(400, 401, 404, 503) },
+});
+
+const updateRoute = createRoute({
+  method: 'patch',
+  path: '/v1/files/{id}',
+  tags: ['files'],
+  summary: 'Rename or move',
+  security: bearer,
+  request: { params: fileParamsSchema, body: jsonBody(updateFileSchema) },
+  responses: { 200: json(fileSchema, 'The file as it is now'), ...problems(400, 401, 404, 409, 503) },
+});
+
+const trashRoute = createRoute({
+  method: 'delete',
+  path: '/v1/files/{id}',
+  tags: ['files'],
+  summary: 'To the trash; a folder with all that is in it',
+  security: bearer,
+  request: { params: fileParamsSchema },
+  responses: { 204: { description: 'In the trash' }, ...problems(400, 401, 404, 503) },
+});
+
+const createFolderRoute = createRoute({
+  method: 'post',
+  path: '/v1/folders',
+  tags: ['files'],
+  summary: 'Make a folder',
+  security: bearer,
+  request: { body: jsonBody(createFolderSchema) },
+  responses: { 201: json(fileSchema, 'The folder'), ...problems(400, 401, 404, 409, 503) },
+});
+
+export function mountFiles(app: StorageApp): void {
+  app.openapi(listRoute, async (c) => {
+    return c.json(await c.get('service').list(c.get('principal').userId, c.req.valid('query')), 200);
+  });
+
+  app.openapi(getRoute, async (c) => {
+    return c.json(await c.get('service').file(c.get('principal').userId, c.req.valid('param').id), 200);
+  });
+
+  app.openapi(updateRoute, async (c) => {
+    const { id } = c.req.valid('param');
+    return c.json(await c.get('service').update(c.get('principal').userId, id, c.req.valid('json')), 200);
+  });
+
+  app.openapi(trashRoute, async (c) => {
+    await c.get('service').trash(c.get('principal').userId, c.req.valid('param').id);
+    return c.body(null, 204);
+  });
+
+  app.openapi(createFolderRoute, async (c) => {
+    return c.json(await c.get('service').createFolder(c.get('principal').userId, c.req.valid('json')), 201);
+  });
+}

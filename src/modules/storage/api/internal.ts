@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { fileLookupSchema, versionIdSchema } from '../../../contracts/storage.ts';
+import { coreError } from '../../../core/http/app-error.ts';
+import { eventsQuerySchema } from '../models.ts';
+import type { StorageApp } from './app.ts';
+
+/** For sibling modules (contracts/storage.ts); the gateway routes nothing here. */
+export function mountInternal(app: StorageApp): void {
+  app.get('/internal/events', async (c) => {
+    const { after, limit } = parse(eventsQuerySchema, c.req.query());
+    return c.json({ events: await c.get('service').events(after ?? null, limit) });
+  });
+
+  app.get('/internal/versions/:id/source', async (c) => {
+    const id = parse(versionIdSchema, c.req.param('id'));
+    return c.json(await c.get('service').versionSource(id));
+  });
+
+  app.post('/internal/files/lookup', async (c) => {
+    const { ids } = parse(fileLookupSchema, await c.req.json());
+    return c.json({ items: await c.get('service').files(c.get('principal').userId, ids) });
+  });
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const result = schema.safeParse(value);
+  if (!result.success) throw coreError('invalid_request', { detail: z.prettifyError(result.error) });
+  return result.data;
+}

@@ -1,0 +1,49 @@
+import { and, asc, eq, isNull, sql } from 'drizzle-orm';
+import { type StorageEvent, storageEventSchema } from '../../../contracts/storage.ts';
+import type { Database } from '../../../core/database/client.ts';
+import { files, outbox, versions } from '../../../core/database/schema/storage.ts';
+import type { StorageRepository } from '../ports.ts';
+
+/**
+ * Entries behind every transaction that is still running: a row that commits late can never appear before a
+ * cursor that has already passed (the trap of plain sequence numbers).
+ */
+export async function readEvents(db: Database, after: string | null, limit: number): Promise<StorageEvent[]> {
+  const [transactionId = '0', id = '0'] = (after ?? '0:0').split(':');
+  const rows = await db
+    .select({
+      cursor: sql<string>`${outbox.transactionId}::text || ':' || ${outbox.id}::text`,
+      type: outbox.type,
+      fileId: outbox.fileId,
+      versionId: outbox.versionId,
+    })
+    .from(outbox)
+    .where(
+      and(
+        sql`(${outbox.transactionId}, ${outbox.id}) > (${transactionId}::xid8, ${id}::bigint)`,
+        sql`${outbox.transactionId} < pg_snapshot_xmin(pg_current_snapshot())`,
+      ),
+    )
+    .orderBy(asc(outbox.transactionId), asc(outbox.id))
+    .limit(limit);
+  return rows.map((row) => storageEventSchema.parse(row));
+}
+
+export async function versionSource(
+  db: Database,
+  versionId: string,
+): ReturnType<StorageRepository['versionSource']> {
+  const rows = await db
+    .select({
+      fileId: files.id,
+      name: files.name,
+      contentType: versions.contentType,
+      size: versions.size,
+      sha256: versions.sha256,
+      objectKey: versions.objectKey,
+    })
+    .from(versions)
+    .innerJoin(files, eq(files.id, versions.fileId))
+    .where(and(eq(versions.id, versionId), isNull(files.trashedAt)));
+  return rows[0];
+}

@@ -1,0 +1,12 @@
+import type { SidecarReady } from '../../contracts/sidecar.ts';
+import type { EmbedderHandle } from '../models/embedder.ts';
+
+/** 200 even while a model is missing: reading works without it, and the caller sees what does not. */
+export function reportReadiness(embedding: EmbedderHandle): Response {
+  const state = embedding.state();
+  const body: SidecarReady = {
+    status: state.state === 'ready' ? 'ready' : 'degraded',
+    models: { 'feature-extraction': state },
+  };
+  return Response.json(body);
+}

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { createMiddleware } from 'hono/factory';
+import { verifyServiceToken } from '../core/security/service-token.ts';
+import { describeError, type Logger } from '../core/telemetry/logger.ts';
+import { extractFeatures } from './api/feature-extraction.ts';
+import { reportReadiness } from './api/health.ts';
+import { readObject } from './api/read.ts';
+import { requestLimits } from './limits.ts';
+import type { EmbedderHandle } from './models/embedder.ts';
+import { problemResponse, sidecarError, toSidecarError } from './problems.ts';
+import type { ReadService } from './reading/read-service.ts';
+
+export interface SidecarDependencies {
+  serviceTokenSecret: string;
+  embedding: EmbedderHandle;
+  reading: ReadService;
+  logger: Logger;
+  now: () => Date;
+}
+
+interface Variables {
+  requestId: string;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
+
+/** The sidecar's HTTP interface; contracts/sidecar.ts is its wire. */
+export function createSidecarApp(dependencies: SidecarDependencies): Hono<{ Variables: Variables }> {
+  const { embedding, reading, logger } = dependencies;
+  const app = new Hono<{ Variables: Variables }>();
+  app.use(identifyAndLog(logger));
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  app.get('/readyz', () => reportReadiness(embedding));
+  app.use('/v1/*', authenticateService(dependencies), limitBody());
+  app.post('/v1/models/feature-extraction', async (c) =>
+    extractFeatures(c.req.raw, await parseJson(c.req.raw), embedding),
+  );
+  app.post('/v1/read', async (c) => readObject(c.req.raw, await parseJson(c.req.raw), reading));
+  app.notFound((c) => problemResponse(sidecarError('not_found'), c.get('requestId')));
+  app.onError((thrown, c) => {
+    const error = toSidecarError(thrown);
+    if (error.code === 'internal_error' && !c.req.raw.signal.aborted) {
+      logger.error('request failed', {
+        requestId: c.get('requestId'),
+        error: describeError(error.options.cause),
+      });
+    }
+    return problemResponse(error, c.get('requestId'));
+  });
+  return app;
+}
+
+function identifyAndLog(logger: Logger) {
+  return createMiddleware<{ Variables: Variables }>(async (c, next) => {
+    const startedAt = performance.now();
+    const given = c.req.header('x-request-id') ?? '';
+    const requestId = REQUEST_ID.test(given) ? given : randomUUID();
+    c.set('requestId', requestId);
+    await next();
+    c.header('x-request-id', requestId);
+    if (!c.req.path.startsWith('/v1/')) return;
+    const durationMs = Math.round(performance.now() - startedAt);
+    logger.info('request', {
+      requestId,
+      method: c.req.method,
+      path: c.req.path,
+      status: c.res.status,
+      durationMs,
+    });
+  });
+}
+
+function authenticateService({ serviceTokenSecret, now }: SidecarDependencies) {
+  return createMiddleware(async (c, next) => {
+    const token = /^Bearer ([\w.~+/=-]+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+    if ((await verifyServiceToken(serviceTokenSecret, token, 'sidecar', now())) === undefined) {
+      throw sidecarError('unauthorized', { detail: 'Send a service token for the audience "sidecar".' });
+    }
+    await next();
+  });
+}
+
+function limitBody() {
+  return bodyLimit({
+    maxSize: requestLimits.bodyBytes,
+    onError: () => {
+      throw sidecarError('payload_too_large', {
+        detail: `A body is at most ${requestLimits.bodyBytes} bytes.`,
+      });
+    },
+  });
+}
+
+async function parseJson(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch (error) {
+    throw sidecarError('invalid_request', { detail: 'The body is not valid JSON.', cause: error });
+  }
+}
