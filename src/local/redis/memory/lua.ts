@@ -83,7 +83,7 @@ function newState(call: (command: readonly string[]) => Reply): LuaState {
   lua.lua_setfield(state, -2, bytes('pcall'));
   lua.lua_pushjsfunction(state, sha1hex);
   lua.lua_setfield(state, -2, bytes('sha1hex'));
-  setRegistryGlobal(state, 'redis');
+  setGlobalRaw(state, 'redis');
   if (
     lauxlib.luaL_loadstring(state, bytes(PRELUDE)) !== lua.LUA_OK ||
     lua.lua_pcall(state, 0, 0, 0) !== lua.LUA_OK
@@ -95,8 +95,8 @@ function newState(call: (command: readonly string[]) => Reply): LuaState {
 }
 
 /** Takes the value on top of the stack. Raw, so that the guard on new globals does not see it. */
-function setRegistryGlobal(state: LuaState, name: string): void {
-  const globals = 2;
+function setGlobalRaw(state: LuaState, name: string): void {
+  const globals = 2; // LUA_RIDX_GLOBALS
   lua.lua_rawgeti(state, lua.LUA_REGISTRYINDEX, globals);
   lua.lua_pushstring(state, bytes(name));
   lua.lua_rotate(state, -3, -1);
@@ -137,9 +137,9 @@ function compile(state: LuaState, source: string): number {
 
 function setVariables(state: LuaState, keys: readonly string[], args: readonly string[]): void {
   pushReply(state, [...keys]);
-  setRegistryGlobal(state, 'KEYS');
+  setGlobalRaw(state, 'KEYS');
   pushReply(state, [...args]);
-  setRegistryGlobal(state, 'ARGV');
+  setGlobalRaw(state, 'ARGV');
 }
 
 function execute(state: LuaState, reference: number): Reply {

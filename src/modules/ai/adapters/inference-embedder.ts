@@ -20,6 +20,8 @@ export function createInferenceEmbedder(options: InferenceOptions): Embedder {
   return {
     async embed(texts, priority) {
       let model: string | null = null;
+      // Some models want queries to carry an instruction; the model's server knows which.
+      const role = priority === 'interactive' ? 'query' : 'document';
       const timeoutMs = priority === 'interactive' ? options.interactiveTimeoutMs : BATCH_TIMEOUT_MS;
       const send: typeof fetch = async (input, init) => {
         const headers = new Headers(init?.headers);
@@ -32,7 +34,12 @@ export function createInferenceEmbedder(options: InferenceOptions): Embedder {
         return response;
       };
       const answer = await featureExtraction(
-        { endpointUrl: options.endpointUrl, accessToken: await options.accessToken(), inputs: [...texts] },
+        {
+          endpointUrl: options.endpointUrl,
+          accessToken: await options.accessToken(),
+          inputs: [...texts],
+          prompt_name: role,
+        },
         { retry_on_error: false, fetch: send },
       );
       const vectors = vectorsSchema.length(texts.length).parse(answer);

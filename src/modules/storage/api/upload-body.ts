@@ -1,4 +1,4 @@
-import { getMimeType } from 'hono/utils/mime';
+import { getMimeType, mimes } from 'hono/utils/mime';
 import { coreError } from '../../../core/http/app-error.ts';
 import { storageError } from '../errors.ts';
 import { nameSchema } from '../models.ts';
@@ -6,6 +6,7 @@ import type { Upload } from '../service.ts';
 
 /** What has to be held in memory, because its length is only known at its end. */
 const BUFFER_BYTES = 32 * 1024 * 1024;
+const UNSPECIFIC = /^application\/(x-www-form-urlencoded|octet-stream)\b/i;
 const FALLBACK_TYPE = 'application/octet-stream';
 const MEDIA_TYPE =
   /^[a-z0-9!#$&^_.+-]{1,64}\/[a-z0-9!#$&^_.+-]{1,64}(\s*;\s*charset="?[a-z0-9_-]{1,40}"?)?$/i;
@@ -98,11 +99,19 @@ function tooLargeToHold(what: 'multipart' | 'length'): Error {
       });
 }
 
-/** What curl sends when nobody said anything is not a type; then the name has to do. */
+/** Types that people store and that Hono's table does not know. */
+const MORE_TYPES = {
+  ...mimes,
+  md: 'text/markdown',
+  docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  yaml: 'application/yaml',
+};
+
+/** What clients send when nobody said anything is not a type; then the name has to do. */
 function mediaType(announced: string, name: string | undefined): string {
   const said = announced.trim();
-  if (MEDIA_TYPE.test(said) && !/^application\/x-www-form-urlencoded/i.test(said)) return said.toLowerCase();
-  return (name && getMimeType(name)?.split(';')[0]) || FALLBACK_TYPE;
+  if (MEDIA_TYPE.test(said) && !UNSPECIFIC.test(said)) return said.toLowerCase();
+  return (name && getMimeType(name, MORE_TYPES)?.split(';')[0]) || FALLBACK_TYPE;
 }
 
 /** RFC 9530: `Repr-Digest` or `Content-Digest`, `sha-256=:base64:`; as lower-case hex. */
