@@ -1,5 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+/** Files of the end-to-end projects share a system and a machine of two cores: one after the other. */
+const endToEnd = { testTimeout: 60_000, hookTimeout: 400_000, fileParallelism: false };
+const onOneSystem = {
+  ...endToEnd,
+  include: ['tests/e2e/*.test.ts'],
+  globalSetup: ['tests/e2e/harness/global-setup.ts'],
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -11,13 +19,16 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      // The same files, once per composition.
+      { test: { name: 'e2e-split', ...onOneSystem } },
+      { test: { name: 'e2e-monolith', ...onOneSystem } },
+      // Tests that break or stop a system start their own.
       {
         test: {
-          name: 'e2e',
-          include: ['tests/e2e/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 300_000,
-          fileParallelism: false,
+          name: 'e2e-faults',
+          ...endToEnd,
+          include: ['tests/e2e/faults/*.test.ts'],
+          testTimeout: 180_000,
         },
       },
     ],

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Fetcher } from '../core/config/config.ts';
 import { idPattern } from '../core/database/columns.ts';
-import { DependencyError } from '../core/resilience/dependency.ts';
+import { callSibling } from '../core/resilience/sibling.ts';
 
 export const fileIdSchema = z.string().regex(idPattern('file'), 'must be a file id, file_…');
 export const versionIdSchema = z.string().regex(idPattern('ver'), 'must be a version id, ver_…');
@@ -71,24 +71,19 @@ export interface StorageClientOptions {
   readonly requestId: string;
 }
 
-const ORIGIN = 'http://storage';
-
 export function createStorageClient({
   storage,
   serviceToken,
   requestId,
 }: StorageClientOptions): StorageClient {
-  async function send(path: string, authorization: string, body?: unknown): Promise<Response> {
-    const response = await storage.fetch(
-      new Request(`${ORIGIN}${path}`, {
-        method: body === undefined ? 'GET' : 'POST',
-        headers: { authorization, 'x-request-id': requestId, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }),
+  function send(path: string, authorization: string, body?: unknown): Promise<Response> {
+    const headers = { authorization, 'x-request-id': requestId, 'content-type': 'application/json' };
+    return callSibling(
+      'storage',
+      storage,
+      path,
+      body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) },
     );
-    if (response.ok || response.status === 404) return response;
-    await response.body?.cancel();
-    throw new DependencyError('storage', `${path.split('?')[0]} answered ${response.status}`);
   }
   const asService = async () => `Bearer ${await serviceToken()}`;
 

@@ -1,5 +1,6 @@
 import type { Fetcher } from '../core/config/config.ts';
-import { DependencyError } from '../core/resilience/dependency.ts';
+import type { DependencyName } from '../core/resilience/dependency.ts';
+import { callSibling } from '../core/resilience/sibling.ts';
 import type { GatewayConfig } from './config.ts';
 
 export interface Operation {
@@ -46,7 +47,11 @@ const HEALTH = {
 
 /** The whole public contract: the parts that the modules generate from their routes, as one OpenAPI document. */
 export async function joinContracts(config: GatewayConfig, origin: string): Promise<Contract> {
-  const parts = await Promise.all([config.AUTH, config.STORAGE, config.AI].map(contractOf));
+  const parts = await Promise.all([
+    contractOf('auth', config.AUTH),
+    contractOf('storage', config.STORAGE),
+    contractOf('ai', config.AI),
+  ]);
   const components: Record<string, Record<string, unknown>> = {};
   for (const part of parts) {
     for (const [kind, members] of Object.entries(part.components ?? {})) {
@@ -75,8 +80,7 @@ function mergePaths(parts: readonly Part[]): Record<string, Record<string, Opera
   return paths;
 }
 
-async function contractOf(module: Fetcher): Promise<Part> {
-  const response = await module.fetch(new Request('http://module/openapi.json'));
-  if (!response.ok) throw new DependencyError('auth', `a contract answered ${response.status}`);
-  return await response.json<Part>();
+async function contractOf(name: DependencyName, module: Fetcher): Promise<Part> {
+  const response = await callSibling(name, module, '/openapi.json');
+  return response.json<Part>();
 }

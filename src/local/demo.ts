@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 
-export const DEMO_EMAIL = 'demo@example.com';
+const DEMO_EMAIL = 'demo@example.com';
+const CREDENTIALS_FILE = 'demo.json';
 
 /** Makes the demo account of this installation. True if it was made just now, false if it was there. */
 export async function createDemoAccount(url: string, password: string): Promise<boolean> {
@@ -16,17 +19,19 @@ export async function createDemoAccount(url: string, password: string): Promise<
   throw new Error(`the demo account could not be made: ${response.status} ${problem.data?.code ?? ''}`);
 }
 
-export function howToUse(url: string, password: string): string {
+/** The body of a login request, as a file that only its owner can read: no password in a shell's history. */
+export async function writeDemoCredentials(dataDir: string, password: string): Promise<void> {
+  const body = JSON.stringify({ email: DEMO_EMAIL, password });
+  await writeFile(join(dataDir, CREDENTIALS_FILE), body, { mode: 0o600 });
+}
+
+export function howToUse(url: string, dataDir: string, password: string, isNew: boolean): string {
+  const account = `Demo account${isNew ? ' (made just now)' : ''}: ${DEMO_EMAIL}, password ${password}`;
   return `
-Demo account: ${DEMO_EMAIL}, password ${password} (kept in secrets.json of the data folder)
-
-  # sign in
-  TOKEN=$(curl -s ${url}/v1/auth/login --json '{"email":"${DEMO_EMAIL}","password":"${password}"}' \\
-    | node -p 'JSON.parse(require("fs").readFileSync(0)).accessToken')
-  # upload, then find it by what it means
-  curl -H "Authorization: Bearer $TOKEN" -T README.md "${url}/v1/files?name=README.md" -X POST
-  curl -H "Authorization: Bearer $TOKEN" "${url}/v1/search?q=how+do+I+shut+it+down"
-
-API: ${url}/docs   Stop: Ctrl-C
+${account}
+  sign in:  curl ${url}/v1/auth/login -H 'content-type: application/json' -d @${join(dataDir, CREDENTIALS_FILE)}
+  upload:   curl "${url}/v1/files?name=README.md" -H "authorization: Bearer $TOKEN" -X POST -T README.md
+  search:   curl "${url}/v1/search?q=how+do+I+stop+it" -H "authorization: Bearer $TOKEN"
+The tour in README.md does it step by step; the API is at ${url}/docs; Ctrl-C stops everything.
 `;
 }

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createDemoAccount, howToUse } from './demo.ts';
+import { createDemoAccount, howToUse, writeDemoCredentials } from './demo.ts';
 import { lockDataDir } from './postgres/data-dir-lock.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -49,9 +49,8 @@ async function start(): Promise<void> {
   await waitForModel(stack);
   await waitUntilReady(stack.url);
   const isNew = await createDemoAccount(stack.url, stack.secrets.demoPassword);
-  if (isNew) log(howToUse(stack.url, stack.secrets.demoPassword));
-  else
-    log(`\nDemo account: demo@example.com, password ${stack.secrets.demoPassword}. API: ${stack.url}/docs`);
+  await writeDemoCredentials(dataDir, stack.secrets.demoPassword);
+  log(howToUse(stack.url, dataDir, stack.secrets.demoPassword, isNew));
   log(`ready ${stack.url}`);
 }
 

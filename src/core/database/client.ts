@@ -19,6 +19,7 @@ export function createDatabase(config: DatabaseConfig): Database {
   const postgres = createDependency('postgres', { timeoutMs: STATEMENT_TIMEOUT_MS });
   // The driver keeps these globally; a Worker has one database, so the last writer is the only writer.
   if (config.DATABASE_FETCH_ENDPOINT) neonConfig.fetchEndpoint = config.DATABASE_FETCH_ENDPOINT;
-  neonConfig.fetchFunction = (url: string, init: RequestInit) => postgres.fetch(url, init);
+  neonConfig.fetchFunction = (url: string, init: RequestInit) =>
+    postgres.fetch(url, init, { wholeAnswer: true });
   return drizzle({ client: neon(config.DATABASE_URL) });
 }

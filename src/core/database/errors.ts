@@ -18,12 +18,13 @@ export function violatesUnique(thrown: unknown, constraint: string): boolean {
 }
 
 /**
- * True when the database was not reached or is not taking statements: no SQLSTATE at all, or one of the
- * classes 08 (connection), 53 (resources), 57P (operator intervention).
+ * True when the database was not reached, is not taking statements, or gave this one up for reasons of its own, so
+ * that it may be tried again: no SQLSTATE at all, or one of 08 (connection), 40 (rolled back for another
+ * transaction's sake), 53 (resources), 55P03 (lock not available), 57 (cancelled, shutting down), 58 (system).
  */
 export function databaseUnavailable(thrown: unknown): boolean {
   const error = databaseError(thrown);
   if (error === undefined) return false;
   if (error.sourceError instanceof DependencyError) return true;
-  return error.code === undefined || /^(08|53|57P)/.test(error.code);
+  return error.code === undefined || /^(08|40|53|55P03|57|58)/.test(error.code);
 }

@@ -68,6 +68,7 @@ export const coreError = defineErrors({
   unauthorized: { status: 401, title: 'Authentication is required' },
   token_expired: { status: 401, title: 'The access token has expired' },
   not_found: { status: 404, title: 'There is nothing here' },
+  method_not_allowed: { status: 405, title: 'This method is not possible here' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   not_implemented: { status: 501, title: 'This is not available' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },

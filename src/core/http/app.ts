@@ -18,6 +18,7 @@ export interface AuthenticatedVariables extends CoreVariables {
   principal: Principal;
 }
 
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
 
 /** Faults of validation become one problem document that names each field. */
@@ -47,7 +48,16 @@ export function createHttpApp<Variables extends CoreVariables>(
       result.success ? undefined : refuseInvalid(result.target, result.error, c.get('requestId')),
   });
   app.use(logRequests(module));
-  app.notFound((c) => problemResponse(coreError('not_found'), requestIdOf(c.req.raw)));
+  app.notFound((c) => {
+    const allowed = METHODS.filter((method) =>
+      app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method === method),
+    );
+    const error =
+      allowed.length === 0
+        ? coreError('not_found')
+        : coreError('method_not_allowed', { headers: { allow: allowed.join(', ') } });
+    return problemResponse(error, c.get('requestId'));
+  });
   app.onError((thrown, c) => {
     const error = toAppError(thrown);
     if (error.definition.status >= 500) {

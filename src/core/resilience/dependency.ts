@@ -1,4 +1,4 @@
-import type { CircuitBreakerPolicy } from 'cockatiel';
+import { type BreakerOptions, createBreaker } from './breaker.ts';
 
 export type DependencyName = 'postgres' | 'redis' | 's3' | 'sidecar' | 'auth' | 'storage' | 'ai';
 
@@ -13,16 +13,14 @@ export class DependencyError extends Error {
   }
 }
 
-export interface DependencyOptions {
+export interface DependencyOptions extends BreakerOptions {
   readonly timeoutMs: number;
-  /** Failures in a row that open the breaker. */
-  readonly failures?: number;
-  /** How long the breaker stays open before one call may try again. */
-  readonly openMs?: number;
 }
 
 export interface FetchOptions {
   readonly timeoutMs?: number;
+  /** The time-out covers the body too, which is read into memory: for short answers of known size. */
+  readonly wholeAnswer?: boolean;
   /**
    * The body comes from a client who may break it off, and the runtime does not tell whose fault a broken
    * connection was: only answers count for the breaker, or five aborted uploads would close the store to all.
@@ -45,75 +43,59 @@ export interface Dependency {
 }
 
 export function createDependency(name: DependencyName, options: DependencyOptions): Dependency {
-  let created: Promise<Breaker> | undefined;
-  const breaker = () => {
-    created ??= createBreaker(options);
-    return created;
-  };
+  const breaker = createBreaker(options);
 
-  const call: Dependency['call'] = async (operation, { timeoutMs = options.timeoutMs, signal } = {}) => {
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const combined = signal ? AbortSignal.any([timeout, signal]) : timeout;
+  async function guard<T>(
+    operation: () => Promise<T>,
+    isFailure: (result: T) => boolean,
+    isItsFault: (error: unknown) => boolean,
+  ): Promise<T> {
+    if (!breaker.admits()) throw new DependencyError(name, 'left alone after repeated failures');
     try {
-      return await (await breaker()).execute(() => operation(combined));
+      const result = await operation();
+      if (isFailure(result)) breaker.failed();
+      else breaker.succeeded();
+      return result;
     } catch (error) {
+      if (isItsFault(error)) breaker.failed();
       throw asDependencyError(name, error);
     }
-  };
+  }
 
   return {
-    call,
-    fetch: async (input, init = {}, fetchOptions = {}) =>
-      guardedFetch(name, await breaker(), input, init, { timeoutMs: options.timeoutMs, ...fetchOptions }),
+    call(operation, { timeoutMs = options.timeoutMs, signal } = {}) {
+      const timeout = AbortSignal.timeout(timeoutMs);
+      const combined = signal ? AbortSignal.any([timeout, signal]) : timeout;
+      return guard(
+        () => operation(combined),
+        () => false,
+        (error) => !isCallersAbort(error),
+      );
+    },
+    fetch(input, init = {}, { timeoutMs = options.timeoutMs, wholeAnswer = false, bodyFromClient = false } = {}) {
+      return guard(
+        () => fetchWithin(timeoutMs, input, init, wholeAnswer),
+        (response) => response.status >= 500,
+        (error) => !bodyFromClient && !isCallersAbort(error),
+      );
+    },
   };
 }
 
-type Breaker = Pick<CircuitBreakerPolicy, 'execute'>;
-
-/**
- * Loaded at first use: cockatiel aborts a controller while it is evaluated, and workerd forbids that outside of
- * a request.
- */
-async function createBreaker({ openMs, failures }: DependencyOptions): Promise<Breaker> {
-  const { circuitBreaker, ConsecutiveBreaker, handleWhen } = await import('cockatiel');
-  return circuitBreaker(
-    handleWhen((error) => !(error instanceof Blameless || isCallersAbort(error))),
-    { halfOpenAfter: openMs ?? 5_000, breaker: new ConsecutiveBreaker(failures ?? 5) },
-  );
-}
-
-class Blameless extends Error {}
-
-class ServerFault extends Error {
-  readonly response: Response;
-  constructor(response: Response) {
-    super(`answered ${response.status}`);
-    this.response = response;
-  }
-}
-
-/** The time-out covers the wait for the response head; the body belongs to whoever reads it. */
-async function guardedFetch(
-  name: DependencyName,
-  breaker: Breaker,
+/** Without `wholeAnswer` the time-out ends with the response head; the body belongs to whoever reads it. */
+async function fetchWithin(
+  timeoutMs: number,
   input: string,
   init: RequestInit,
-  { timeoutMs, bodyFromClient = false }: FetchOptions & { timeoutMs: number },
+  wholeAnswer: boolean,
 ): Promise<Response> {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   const signal = init.signal ? AbortSignal.any([controller.signal, init.signal]) : controller.signal;
   try {
-    return await breaker.execute(async () => {
-      const response = await fetch(input, { ...init, signal }).catch((error: unknown) => {
-        throw bodyFromClient ? new Blameless('the connection broke', { cause: error }) : error;
-      });
-      if (response.status >= 500) throw new ServerFault(response);
-      return response;
-    });
-  } catch (error) {
-    if (error instanceof ServerFault) return error.response;
-    throw asDependencyError(name, error);
+    const response = await fetch(input, { ...init, signal });
+    if (!wholeAnswer || response.body === null) return response;
+    return new Response(await response.arrayBuffer(), response);
   } finally {
     clearTimeout(timer);
   }
@@ -121,8 +103,6 @@ async function guardedFetch(
 
 function asDependencyError(name: DependencyName, error: unknown): DependencyError {
   if (error instanceof DependencyError) return error;
-  if (error instanceof Error && 'isBrokenCircuitError' in error)
-    return new DependencyError(name, 'left alone after repeated failures', error);
   return new DependencyError(name, error instanceof Error ? error.message : 'failed', error);
 }
 

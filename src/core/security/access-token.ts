@@ -3,6 +3,7 @@ import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 import type { Fetcher } from '../config/config.ts';
 import { coreError } from '../http/app-error.ts';
 import { DependencyError } from '../resilience/dependency.ts';
+import { callSibling } from '../resilience/sibling.ts';
 
 /** `typ` of access tokens (RFC 9068); keeps every other kind of token out (RFC 8725 3.11). */
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
@@ -35,13 +36,15 @@ interface Verified {
 }
 
 const CLOCK_TOLERANCE_SECONDS = 30;
+/** The key set is at fault, not the token. ERR_JOSE_GENERIC is an answer that is no JSON, or no 200. */
+const KEY_SET_FAULTS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
 
 /** Verifies EdDSA access tokens against the auth module's JWKS; verified tokens are remembered by hash until `exp`. */
 export function createAccessTokenVerifier(options: VerifierOptions): AccessTokenVerifier {
   const { cacheSize = 1_000 } = options;
   const verified = new Map<string, Verified>();
   const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', 'http://auth'), {
-    [customFetch]: (url: string, init: RequestInit) => fetchKeys(options.auth, url, init),
+    [customFetch]: () => callSibling('auth', options.auth, '/.well-known/jwks.json'),
     cooldownDuration: 10_000,
   });
 
@@ -74,17 +77,13 @@ export function createAccessTokenVerifier(options: VerifierOptions): AccessToken
   };
 }
 
-async function fetchKeys(auth: Fetcher, url: string, init: RequestInit): Promise<Response> {
-  const response = await auth.fetch(new Request(url, { headers: init.headers ?? {}, method: 'GET' }));
-  if (!response.ok) throw new DependencyError('auth', `JWKS answered ${response.status}`);
-  return response;
-}
-
 function asRefusal(error: unknown): unknown {
   if (error instanceof errors.JWTExpired) {
     return coreError('token_expired', { detail: 'Get a new one with POST /v1/auth/refresh.', cause: error });
   }
-  if (error instanceof errors.JWKSTimeout) return new DependencyError('auth', 'JWKS timed out', error);
+  if (error instanceof errors.JOSEError && KEY_SET_FAULTS.has(error.code)) {
+    return new DependencyError('auth', 'there is no usable key set', error);
+  }
   if (error instanceof errors.JOSEError) {
     return coreError('unauthorized', { detail: 'The access token is not valid.', cause: error });
   }

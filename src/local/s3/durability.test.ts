@@ -42,8 +42,11 @@ async function start(): Promise<S3Client> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (!child.stdout) throw new Error('The server has no output.');
-  const [line] = await once(createInterface(child.stdout), 'line');
-  const { port }: { port: number } = JSON.parse(String(line));
+  const line = await Promise.race([
+    once(createInterface(child.stdout), 'line').then(([first]) => String(first)),
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`The server ended with ${code}.`))),
+  ]);
+  const { port }: { port: number } = JSON.parse(line);
   return createTestClient(`http://127.0.0.1:${port}`);
 }
 
@@ -57,16 +60,18 @@ test('what was acknowledged survives kill -9, what was not leaves nothing behind
   const before = await start();
   const acknowledged = new Set<string>();
   const Body = Buffer.alloc(300_000, 'x');
-  const writers = Array.from({ length: 8 }, async (_, writer) => {
+  const write = async (writer: number): Promise<void> => {
     for (let index = 0; ; index += 1) {
       const Key = `w${writer}/${index}`;
       await before.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body }));
       acknowledged.add(Key);
     }
-  });
+  };
+  // Settled from the start: the kill ends each writer with an error.
+  const writers = Promise.allSettled(Array.from({ length: 8 }, (_, writer) => write(writer)));
   await expect.poll(() => acknowledged.size, { timeout: 20_000 }).toBeGreaterThan(60);
   await kill();
-  await Promise.allSettled(writers);
+  await writers;
   before.destroy();
 
   const after = await start();
@@ -104,6 +109,6 @@ test('a multipart upload goes on after kill -9', async () => {
 test('a second server stays out of a folder that is in use', async () => {
   (await start()).destroy();
   const first = child;
-  await expect(start()).rejects.toThrow();
+  await expect(start()).rejects.toThrow('The server ended with 1.');
   child = first;
-}, 20_000);
+});

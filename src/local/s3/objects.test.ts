@@ -28,8 +28,8 @@ afterAll(async () => {
 
 const put = (
   Key: string,
-  Body: PutObjectCommand['input']['Body'],
-  more: Partial<PutObjectCommand['input']> = {},
+  Body: string | Buffer | Readable,
+  more: Omit<Partial<PutObjectCommand['input']>, 'Body'> = {},
 ) => server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body, ...more }));
 const get = (Key: string, more: Partial<GetObjectCommand['input']> = {}) =>
   server.client.send(new GetObjectCommand({ Bucket: BUCKET, Key, ...more }));

@@ -24,21 +24,24 @@ export function semanticLeg(userId: string, { model, values }: QueryVector, dept
       join ai.analyses a on a.version_id = visible.version_id and a.status = 'ready'
     ), size as materialized (
       select coalesce(sum(chunk_count), 0) as chunks from scope
-    ), exact as (
-      select e.version_id, e.index, e.embedding <=> ${vector} as distance
-      from scope join ai.embeddings e on e.version_id = scope.version_id and e.model = ${model}
-      where (select chunks from size) <= ${EXACT_UP_TO}
-    ), nearest as (
-      select e.version_id, e.index, e.embedding <=> ${vector} as distance
-      from ai.embeddings e
-      where (select chunks from size) > ${EXACT_UP_TO}
-        and e.model = ${model} and e.version_id in (select scope.version_id from scope offset 0)
-      order by e.embedding <=> ${vector} limit ${depth * PASSAGES_PER_FILE}
+    ), near as materialized (
+      (
+        select scope.file_id, e.version_id, e.index, e.embedding <=> ${vector} as distance
+        from scope join ai.embeddings e on e.version_id = scope.version_id and e.model = ${model}
+        where (select chunks from size) <= ${EXACT_UP_TO}
+      ) union all (
+        select scope.file_id, nearest.version_id, nearest.index, nearest.distance
+        from (
+          select e.version_id, e.index, e.embedding <=> ${vector} as distance
+          from ai.embeddings e
+          where (select chunks from size) > ${EXACT_UP_TO}
+            and e.model = ${model} and e.version_id in (select scope.version_id from scope offset 0)
+          order by e.embedding <=> ${vector} limit ${depth * PASSAGES_PER_FILE}
+        ) nearest join scope on scope.version_id = nearest.version_id
+      )
     ), best as (
-      select distinct on (scope.file_id) scope.file_id, near.version_id, near.index, 1 - near.distance as score
-      from (select * from exact union all select * from nearest) near
-      join scope on scope.version_id = near.version_id
-      order by scope.file_id, near.distance, near.index
+      select distinct on (file_id) file_id, version_id, index, 1 - distance as score
+      from near order by file_id, distance, index
     )
     select file_id, version_id, index, score from best order by score desc, file_id limit ${depth}`;
 }

@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';import { get } from 'node:http';
+import { execFileSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { execFile } from 'node:child_process';
+import { Log, LogLevel, Miniflare } from 'miniflare';
+import { download } from './transfer.ts';
+const block = randomBytes(1 << 20);
+const SIZE = 256 << 20;
+const server = createServer((req, res) => {
+    res.writeHead(200, { 'content-length': SIZE });
+    let n = 0;
+    const go = () => { while (n < 256) { n++; if (!res.write(block)) { res.once('drain', go); return; } } res.end(); };
+    go();
+});
+await new Promise<void>((r) => server.listen(0, '127.0.0.1', r));
+const port = (server.address() as any).port;
+const mk = async (o: any) => { const mf = new Miniflare({ modules: true, host: '127.0.0.1', port: 0, log: new Log(LogLevel.NONE), compatibilityDate: '2026-07-30', compatibilityFlags: ['nodejs_compat'], script: `export default { fetch(r) { return fetch('http://127.0.0.1:${port}/') } }`, ...o }); return [mf, (await mf.ready).origin + '/'] as const; };
+const [a, ua] = await mk({});
+const [b, ub] = await mk({ unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }] , name: 'w'});
+const ds = (await b.unsafeGetDirectURL('w')).href;
+const curl = async (u: string) => Number((await promisify(execFile)('curl', ['-s', '-o', '/dev/null', '-w', '%{speed_download}', u])).stdout);
+const rawget=(u:string, mode:string)=>new Promise<number>((res)=>{const t=performance.now();const x=new URL(u);let tot=0;
+const s=connect({host:x.hostname,port:Number(x.port),...(mode==='data'?{}:{onread:{buffer:Buffer.allocUnsafeSlow(Number(mode)),callback:(n:number)=>{tot+=n;return true;}}})});
+if(mode==='data')s.on('data',(d)=>{tot+=d.length});s.on('close',()=>res(tot/((performance.now()-t)/1000)));s.write(`GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);});
+const nodeget = (u: string) => new Promise<number>((res) => { const t = performance.now(); get(u, { agent: false }, (r) => { r.on('data', () => {}); r.on('end', () => res(SIZE / ((performance.now() - t) / 1000))); }); });
+for (let i = 0; i < 3; i++) for (const [n, u] of [['direct', `http://127.0.0.1:${port}/`], ['mf', ua], ['directsocket', ds]] as const)
+  console.log(n, 'raw', ((await download(u, SIZE)) / 1e6).toFixed(0), 'node', ((await nodeget(u)) / 1e6).toFixed(0), 'curl', ((await curl(u)) / 1e6).toFixed(0));
+await a.dispose(); await b.dispose(); server.close(); process.exit(0);

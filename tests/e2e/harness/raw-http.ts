@@ -1,0 +1,67 @@
+import { request } from 'node:http';
+import { type Answer, expectGuarantees } from './guarantees.ts';
+
+const HANG_UP_AFTER_MS = 200;
+
+export interface RawRequest {
+  readonly method: string;
+  /** Sent as it stands: fetch would tidy up `..` and `//`. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What is sent of the body, which may be less than the headers announce. */
+  readonly body?: Uint8Array;
+}
+
+/** One request over a connection of its own, without the corrections of a well-behaved client. */
+export function sendRaw(url: string, { method, path, headers = {}, body }: RawRequest): Promise<Answer> {
+  const { hostname, port } = new URL(url);
+  return new Promise<Answer>((resolve, reject) => {
+    const outgoing = request(
+      { hostname, port, method, path, headers, agent: false, timeout: 30_000 },
+      (incoming) => {
+        const parts: Buffer[] = [];
+        incoming.on('data', (part: Buffer) => parts.push(part));
+        incoming.on('error', reject);
+        incoming.on('end', () => {
+          const answer = {
+            status: incoming.statusCode ?? 0,
+            headers: new Headers(
+              Object.entries(incoming.headers).map(([name, value]): [string, string] => [
+                name,
+                String(value),
+              ]),
+            ),
+            bytes: new Uint8Array(Buffer.concat(parts)),
+          };
+          outgoing.destroy();
+          resolve(answer);
+        });
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 30 s')));
+    if (body) outgoing.write(body);
+    // With a body that falls short of its length the request stays open until the answer is there.
+    if (
+      headers['content-length'] === undefined ||
+      Number(headers['content-length']) === (body?.byteLength ?? 0)
+    )
+      outgoing.end();
+  }).then((answer) => {
+    expectGuarantees(`${method} ${path}`, answer, method !== 'HEAD');
+    return answer;
+  });
+}
+
+/** Announces a body, sends a part of it, and hangs up. Resolves when the connection is gone. */
+export function hangUpHalfWay(url: string, { method, path, headers = {}, body }: RawRequest): Promise<void> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ hostname, port, method, path, headers, agent: false });
+    outgoing.on('error', () => {});
+    outgoing.on('close', () => resolve());
+    outgoing.on('response', () => reject(new Error('the server answered before the body was there')));
+    // The pause lets the bytes reach the object store: it is there that half a file could be left behind.
+    outgoing.write(body ?? '', () => setTimeout(() => outgoing.destroy(), HANG_UP_AFTER_MS));
+  });
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+
+/**
+ * The wire as it was promised, written down a second time on purpose: a change of the product's own schemas must
+ * not silently change what the tests expect. Objects are strict, so a field that nobody promised is noticed too.
+ */
+
+const timestamp = z.iso.datetime({ precision: 3 });
+const fileId = z.string().regex(/^file_[0-9a-f]{32}$/);
+
+export const problemSchema = z.strictObject({
+  type: z.string().regex(/^urn:acs:problem:[a-z_]+$/),
+  title: z.string().min(1),
+  status: z.int().min(400).max(599),
+  detail: z.string().min(1),
+  code: z.string().regex(/^[a-z][a-z_]*$/),
+  requestId: z.string().min(8),
+  errors: z
+    .array(z.strictObject({ field: z.string().min(1), message: z.string().min(1) }))
+    .min(1)
+    .optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+export const userSchema = z.strictObject({
+  id: z.string().regex(/^usr_[0-9a-f]{32}$/),
+  email: z.email(),
+  name: z.string().nullable(),
+  createdAt: timestamp,
+});
+
+export const tokensSchema = z.strictObject({
+  user: userSchema,
+  accessToken: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+  refreshToken: z.string().min(32),
+  tokenType: z.literal('Bearer'),
+  expiresIn: z.int().positive(),
+});
+export type Tokens = z.infer<typeof tokensSchema>;
+
+export const fileSchema = z.strictObject({
+  id: fileId,
+  kind: z.enum(['file', 'folder']),
+  name: z.string(),
+  parentId: fileId.nullable(),
+  path: z.string().startsWith('/'),
+  size: z.int().nonnegative().nullable(),
+  contentType: z.string().nullable(),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  version: z
+    .strictObject({ id: z.string().regex(/^ver_[0-9a-f]{32}$/), number: z.int().positive() })
+    .nullable(),
+  analysis: z
+    .strictObject({
+      status: z.enum(['pending', 'processing', 'ready', 'skipped', 'failed']),
+      reason: z.string().min(1).optional(),
+    })
+    .nullable(),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+});
+export type File = z.infer<typeof fileSchema>;
+
+export const filePageSchema = z.strictObject({
+  items: z.array(fileSchema),
+  nextCursor: z.string().nullable(),
+});
+
+export const versionPageSchema = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      id: z.string().regex(/^ver_[0-9a-f]{32}$/),
+      number: z.int().positive(),
+      size: z.int().nonnegative(),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      contentType: z.string(),
+      createdAt: timestamp,
+      current: z.boolean(),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+});
+
+export const analysisSchema = z.strictObject({
+  status: z.enum(['pending', 'processing', 'ready', 'skipped', 'failed']),
+  reason: z.string().min(1).optional(),
+  language: z.string().length(2).nullable(),
+  summary: z.string().nullable(),
+  keywords: z.array(z.string()).nullable(),
+  categories: z.array(z.strictObject({ label: z.string(), score: z.number() })).nullable(),
+  entities: z.array(z.strictObject({ text: z.string(), type: z.string() })).nullable(),
+  metadata: z.record(z.string(), z.union([z.string(), z.number()])),
+  truncated: z.string().optional(),
+  models: z.strictObject({ embedding: z.string().nullable() }),
+});
+export type Analysis = z.infer<typeof analysisSchema>;
+
+const span = { start: z.int().nonnegative(), end: z.int().positive() };
+
+export const searchResultSchema = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      file: fileSchema,
+      score: z.number(),
+      snippet: z.string(),
+      highlights: z.array(z.strictObject(span)),
+      match: z.enum(['keyword', 'semantic', 'both']),
+      passage: z.strictObject({ ...span, page: z.int().positive().nullable() }),
+    }),
+  ),
+  mode: z.enum(['hybrid', 'keyword', 'semantic']),
+  degraded: z.boolean(),
+  coverage: z.strictObject({
+    indexed: z.int().nonnegative(),
+    pending: z.int().nonnegative(),
+    failed: z.int().nonnegative(),
+    skipped: z.int().nonnegative(),
+  }),
+  nextCursor: z.string().nullable(),
+});
+export type SearchResult = z.infer<typeof searchResultSchema>;
