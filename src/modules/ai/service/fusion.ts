@@ -9,7 +9,7 @@ export interface Fused {
   readonly match: 'keyword' | 'semantic' | 'both';
 }
 
-/** Share of the keyword leg; docs/decisions/0005 has the figures. */
+/** Share of the keyword leg; docs/decisions/0006 has the figures. */
 export const KEYWORD_WEIGHT = 0.5;
 
 /**
