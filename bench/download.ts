@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { fileSchema } from '../src/contracts/storage.ts';
 import { createS3ObjectStore } from '../src/core/objects/s3-object-store.ts';
-import { withEnvironment, watchMemory } from './environment.ts';
+import { watchMemory, withEnvironment } from './environment.ts';
 import { type BenchResult, inTurns } from './result.ts';
 import { download, upload } from './transfer.ts';
 

@@ -1,4 +1,7 @@
-import autocannon from 'autocannon';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
 import { fileSchema } from '../src/contracts/storage.ts';
 import { withBareWorker, withEnvironment } from './environment.ts';
 import { type BenchResult, inTurns } from './result.ts';
@@ -9,6 +12,7 @@ import { upload } from './transfer.ts';
  * a JSON of the same size from memory. All of them behind Miniflare's entry Worker.
  */
 
+const AUTOCANNON = join(import.meta.dirname, '../node_modules/autocannon/autocannon.js');
 const CONNECTIONS = 12;
 const SECONDS = 4;
 const ROUNDS = 3;
@@ -38,7 +42,10 @@ function rows([split = NaN, monolith = NaN, hono = NaN, neon = NaN]: readonly nu
   const row = (name: string, ours: number, reference: number) => ({ name, ours, reference, unit: 'req/s' });
   return [
     { ...row('GET /v1/files/{id} / bare Hono', split, hono), aim: { of: 'ratio', atLeast: 0.35 } },
-    { ...row('GET /v1/files/{id}, monolith / bare Hono', monolith, hono), aim: { of: 'ratio', atLeast: 0.35 } },
+    {
+      ...row('GET /v1/files/{id}, monolith / bare Hono', monolith, hono),
+      aim: { of: 'ratio', atLeast: 0.35 },
+    },
     row('  one Neon query in a bare Worker / bare Hono', neon, hono),
     row('GET /v1/files/{id} / one Neon query in a bare Worker', split, neon),
   ];
@@ -53,23 +60,32 @@ interface Target {
 
 async function prepare(origin: string, accessToken: string): Promise<Target> {
   const headers = { authorization: `Bearer ${accessToken}` };
-  const created = await upload(`${origin}/v1/files?name=note.txt`, 'POST', Buffer.from('A short note.'), headers);
+  const created = await upload(
+    `${origin}/v1/files?name=note.txt`,
+    'POST',
+    Buffer.from('A short note.'),
+    headers,
+  );
   const path = `/v1/files/${fileSchema.parse(JSON.parse(created.body)).id}`;
   const answer = await fetch(`${origin}${path}`, { headers, signal: AbortSignal.timeout(10_000) });
   return { url: `${origin}${path}`, path, headers, answer: await answer.text() };
 }
 
+const loadResult = z.object({
+  non2xx: z.number(),
+  errors: z.number(),
+  duration: z.number(),
+  requests: z.object({ total: z.number() }),
+});
+
+/** In a process of its own: this one also carries the log of the Workers. */
 async function requestsPerSecond(url: string, headers: Readonly<Record<string, string>>): Promise<number> {
-  // In a thread of its own: this one also carries the log of the Workers.
-  const result = await autocannon({
-    url,
-    headers,
-    connections: CONNECTIONS,
-    duration: SECONDS,
-    timeout: 10,
-    workers: 1,
+  const given = Object.entries(headers).flatMap(([name, value]) => ['--headers', `${name}=${value}`]);
+  const args = ['--json', '--connections', `${CONNECTIONS}`, '--duration', `${SECONDS}`, ...given, url];
+  const { stdout } = await promisify(execFile)(process.execPath, [AUTOCANNON, ...args], {
+    timeout: 10 * SECONDS * 1_000,
   });
-  if (result.non2xx > 0 || result.errors > 0)
-    throw new Error(`${url}: ${result.non2xx} refusals, ${result.errors} errors`);
-  return result.requests.total / result.duration;
+  const { non2xx, errors, duration, requests } = loadResult.parse(JSON.parse(stdout));
+  if (non2xx > 0 || errors > 0) throw new Error(`${url}: ${non2xx} refusals, ${errors} errors`);
+  return requests.total / duration;
 }

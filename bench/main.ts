@@ -22,6 +22,9 @@ const line = (...cells: readonly string[]) => {
   console.log([name.padEnd(64), ...figures.map((figure) => figure.padStart(16))].join(''));
 };
 
+// The services end with this process, workerd by Miniflare's own hook.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+
 line('', 'ours', 'reference', 'ratio', 'aim', '');
 for (const [name, load] of Object.entries(BENCHES)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;

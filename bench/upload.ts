@@ -79,5 +79,7 @@ function presigner(bindings: Readonly<Record<string, string>>): (key: string) =>
     requestChecksumCalculation: 'WHEN_REQUIRED',
   });
   return (key) =>
-    getSignedUrl(client, new PutObjectCommand({ Bucket: bindings.S3_BUCKET, Key: key }), { expiresIn: 3_600 });
+    getSignedUrl(client, new PutObjectCommand({ Bucket: bindings.S3_BUCKET, Key: key }), {
+      expiresIn: 3_600,
+    });
 }

@@ -117,7 +117,7 @@ CREATE TABLE "storage"."versions" (
 );
 --> statement-breakpoint
 ALTER TABLE "ai"."chunks" ADD CONSTRAINT "chunks_version_id_analyses_version_id_fk" FOREIGN KEY ("version_id") REFERENCES "ai"."analyses"("version_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "ai"."embeddings" ADD CONSTRAINT "embeddings_version_id_analyses_version_id_fk" FOREIGN KEY ("version_id") REFERENCES "ai"."analyses"("version_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "ai"."embeddings" ADD CONSTRAINT "embeddings_version_id_index_chunks_version_id_index_fk" FOREIGN KEY ("version_id","index") REFERENCES "ai"."chunks"("version_id","index") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "auth"."refresh_tokens" ADD CONSTRAINT "refresh_tokens_session_id_sessions_id_fk" FOREIGN KEY ("session_id") REFERENCES "auth"."sessions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "auth"."sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "auth"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "storage"."files" ADD CONSTRAINT "files_parent_id_files_id_fk" FOREIGN KEY ("parent_id") REFERENCES "storage"."files"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint

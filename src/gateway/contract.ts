@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Fetcher } from '../core/config/config.ts';
 import type { DependencyName } from '../core/resilience/dependency.ts';
 import { callSibling } from '../core/resilience/sibling.ts';
@@ -24,9 +25,11 @@ export interface Contract {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
 
-type Part = Partial<Pick<Contract, 'paths'>> & {
-  readonly components?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-};
+const partSchema = z.object({
+  paths: z.record(z.string(), z.record(z.string(), z.custom<Operation>(isObject))).optional(),
+  components: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+});
+type Part = z.infer<typeof partSchema>;
 
 const HEALTH = {
   '/healthz': {
@@ -82,5 +85,9 @@ function mergePaths(parts: readonly Part[]): Record<string, Record<string, Opera
 
 async function contractOf(name: DependencyName, module: Fetcher): Promise<Part> {
   const response = await callSibling(name, module, '/openapi.json');
-  return response.json<Part>();
+  return partSchema.parse(await response.json());
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }

@@ -1,4 +1,5 @@
 import { appendFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare, type WorkerOptions } from 'miniflare';
 import type { Bundle, FunctionName } from './bundles.ts';
@@ -60,7 +61,9 @@ function workersOf({ composition, bundles, bindings }: WorkersOptions): WorkerOp
   const worker = (name: FunctionName): WorkerOptions => {
     const bundle = bundles.find((candidate) => candidate.name === name);
     if (bundle === undefined) throw new Error(`there is no bundle of ${name}`);
-    return { name, modules: true, scriptPath: bundle.path, bindings: { ...bindings }, ...COMPATIBILITY };
+    // Without its own root, a bundle outside of the working directory is refused as an escape.
+    const script = { modules: true, scriptPath: bundle.path, modulesRoot: dirname(bundle.path) };
+    return { name, ...script, bindings: { ...bindings }, ...COMPATIBILITY };
   };
   const producer = { queueProducers: { EVENTS: QUEUE } };
   const consumer = { queueConsumers: { [QUEUE]: CONSUMER } };

@@ -54,6 +54,11 @@ function fromHttpException(exception: HTTPException): AppError {
       });
     case 413:
       return coreError('payload_too_large', { cause: exception });
+    case 415:
+      return coreError('unsupported_media_type', {
+        detail: 'Send JSON, with Content-Type: application/json.',
+        cause: exception,
+      });
     default:
       return coreError('internal_error', { cause: exception });
   }

@@ -3,7 +3,7 @@ export interface ObjectStore {
   /**
    * Stores a body of exactly `size` bytes. When `sha256` is given the store itself checks the bytes against it.
    * @throws ObjectRefusedError when the store refuses the bytes (wrong digest, fewer bytes than announced).
-   * @throws DependencyError when the store is unreachable or faulty; then nothing was stored under the key.
+   * @throws DependencyError when the store is unreachable or faulty; what became of the object is then unknown.
    */
   put(key: string, body: ReadableStream<Uint8Array> | Uint8Array, options: PutOptions): Promise<void>;
   /** The store's own answer to a GET (200, 206, 416), with the body untouched; undefined when there is no such object. */

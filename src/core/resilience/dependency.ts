@@ -72,7 +72,11 @@ export function createDependency(name: DependencyName, options: DependencyOption
         (error) => !isCallersAbort(error),
       );
     },
-    fetch(input, init = {}, { timeoutMs = options.timeoutMs, wholeAnswer = false, bodyFromClient = false } = {}) {
+    fetch(
+      input,
+      init = {},
+      { timeoutMs = options.timeoutMs, wholeAnswer = false, bodyFromClient = false } = {},
+    ) {
       return guard(
         () => fetchWithin(timeoutMs, input, init, wholeAnswer),
         (response) => response.status >= 500,

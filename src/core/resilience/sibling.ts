@@ -12,7 +12,11 @@ export async function callSibling(
   name: DependencyName,
   binding: Fetcher,
   path: string,
-  init: { readonly method?: string; readonly headers?: HeadersInit; readonly body?: string } = {},
+  init: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string;
+  } = {},
 ): Promise<Response> {
   const request = new Request(new URL(path, `http://${name}`), {
     ...init,

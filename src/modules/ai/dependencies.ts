@@ -81,6 +81,7 @@ export function createAiDependencies(env: object): AiDependencies {
         reader,
         embedder,
         newToken: () => crypto.randomUUID(),
+        now: Date.now,
         logger: logger.child({ requestId }),
       }),
     verifier: createAccessTokenVerifier({

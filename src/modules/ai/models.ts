@@ -32,7 +32,13 @@ export type SearchMode = z.infer<typeof searchModeSchema>;
 export const SEARCH_DEPTH = 100;
 
 export const searchQuerySchema = z.object({
-  q: z.string().trim().min(1, 'must not be empty').max(1_000, 'must have at most 1000 characters'),
+  q: z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(1_000, 'must have at most 1000 characters')
+    // PostgreSQL's text has no NUL.
+    .refine((query) => !query.includes('\0'), 'must not contain NUL'),
   mode: searchModeSchema.default('hybrid'),
   limit: z.coerce.number().int().min(1).max(50).default(10),
   /** From `nextCursor`. */

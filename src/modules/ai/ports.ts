@@ -8,16 +8,32 @@ export interface Job {
   readonly leaseToken: string;
   /** This one included. */
   readonly attempts: number;
+  /** An earlier attempt has saved the text; only vectors are missing. */
+  readonly hasText: boolean;
 }
 
 export interface Outcome {
   readonly status: 'ready' | 'skipped' | 'failed';
   readonly reason?: string;
   readonly contentType?: string;
-  readonly language?: string | null;
-  readonly metadata?: DocumentMetadata;
-  readonly embeddingModel?: string;
-  readonly truncated?: string;
+}
+
+/** What is known of a document besides its passages. */
+export interface DocumentProperties {
+  readonly contentType: string;
+  readonly language: string | null;
+  readonly metadata: DocumentMetadata;
+  readonly truncated?: string | undefined;
+}
+
+export interface UnembeddedChunk {
+  readonly index: number;
+  readonly text: string;
+}
+
+export interface ChunkVector {
+  readonly index: number;
+  readonly values: readonly number[];
 }
 
 export interface StoredAnalysis {
@@ -37,12 +53,14 @@ export interface JobRepository {
   claim(leaseToken: string, leaseSeconds: number): Promise<Job | undefined>;
   /** False when the lease was lost: somebody else is on it. */
   renew(job: Job, leaseSeconds: number): Promise<boolean>;
-  clearChunks(job: Job): Promise<void>;
-  saveChunks(
-    job: Job,
-    model: string,
-    chunks: readonly (TextChunk & { embedding: readonly number[] })[],
-  ): Promise<void>;
+  /** Removes what an interrupted attempt has left. */
+  clearText(job: Job): Promise<void>;
+  saveChunks(job: Job, chunks: readonly TextChunk[]): Promise<void>;
+  /** All chunks are saved: from now on keyword search finds the version, whether or not vectors follow soon. */
+  completeText(job: Job, properties: DocumentProperties): Promise<void>;
+  /** The first chunks that have no vector yet. */
+  unembedded(job: Job, limit: number): Promise<UnembeddedChunk[]>;
+  saveVectors(job: Job, model: string, vectors: readonly ChunkVector[]): Promise<void>;
   finish(job: Job, outcome: Outcome): Promise<void>;
   /** Back to `pending`, due again after the delay. */
   release(job: Job, reason: string, delaySeconds: number): Promise<void>;

@@ -20,7 +20,8 @@ const DAY = 24 * 60 * 60;
 
 const jsonSchema = z.string().transform((text, context) => {
   try {
-    return JSON.parse(text) as unknown;
+    const value: unknown = JSON.parse(text);
+    return value;
   } catch {
     context.addIssue('must be JSON');
     return z.NEVER;
@@ -72,7 +73,7 @@ export function createAuthDependencies(env: object): AuthDependencies {
     now: () => new Date(),
     refreshSeconds: config.REFRESH_TOKEN_SECONDS,
     sessionSeconds: config.SESSION_SECONDS,
-    onRefreshReuse: (requestId) => logger.warn('refresh token reused, session revoked', { requestId }),
+    onRefreshReuse: (requestId) => logger.warn('refresh token refused, session revoked', { requestId }),
   });
   const verifier = createAccessTokenVerifier({
     issuer: config.AUTH_ISSUER,

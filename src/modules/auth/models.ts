@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { idPattern } from '../../core/database/columns.ts';
+import { plainTextSchema } from '../../core/http/plain-text.ts';
 
 /** NIST SP 800-63B: length is what counts, no composition rules; any Unicode, compared exactly. */
 const passwordSchema = z
@@ -12,7 +13,7 @@ export const registerSchema = z
   .strictObject({
     email: emailSchema,
     password: passwordSchema,
-    name: z.string().trim().min(1).max(100).optional(),
+    name: plainTextSchema.trim().min(1).max(100).optional(),
   })
   .openapi('Register');
 

@@ -1,27 +1,25 @@
 import { z } from '@hono/zod-openapi';
 import { fileIdSchema, timestampSchema, versionIdSchema } from '../../contracts/storage.ts';
+import { plainTextSchema } from '../../core/http/plain-text.ts';
 
 const MAX_NAME_BYTES = 255;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+/** What the column holds. */
+const MAX_VERSIONS = 2 ** 31 - 1;
 
-/** Names are kept as sent. Refused is what cannot be a name on every system that may get the file. */
-export const nameSchema = z
-  .string()
+/** Names are kept as sent. Refused is what could not be one step of a path. */
+export const nameSchema = plainTextSchema
   .min(1, 'must not be empty')
   .refine(
     (name) => new TextEncoder().encode(name).length <= MAX_NAME_BYTES,
     `must have at most ${MAX_NAME_BYTES} bytes in UTF-8`,
   )
   .refine((name) => !/[/\\]/.test(name), 'must not contain a slash or backslash')
-  .refine((name) => !CONTROL.test(name), 'must not contain control characters')
   .refine((name) => name !== '.' && name !== '..', 'must not be . or ..')
-  .refine((name) => name.trim() !== '', 'must not be blank')
-  .refine((name) => name.isWellFormed(), 'must be well-formed Unicode');
+  .refine((name) => name.trim() !== '', 'must not be blank');
 
 /** Two names are the same name if they differ only in case or in Unicode composition. */
 export function nameKey(name: string): string {
-  return name.normalize('NFC').toLowerCase();
+  return name.normalize('NFC').toLowerCase().normalize('NFC');
 }
 
 export const uploadQuerySchema = z.object({
@@ -69,7 +67,7 @@ export const versionPageSchema = z.object({
   nextCursor: z.string().nullable(),
 });
 export const versionsQuerySchema = z.object({
-  cursor: z.coerce.number().int().positive().optional(),
+  cursor: z.coerce.number().int().min(1).max(MAX_VERSIONS).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 

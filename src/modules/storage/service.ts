@@ -35,9 +35,17 @@ export interface Content {
 export type StorageService = ReturnType<typeof createStorageService>;
 
 const SOURCE_URL_SECONDS = 15 * 60;
+/** Each one fails only because another writer came through. */
+const REPLACE_ATTEMPTS = 10;
 
 export function createStorageService(dependencies: StorageServiceDependencies) {
   const { repository, objects, newId } = dependencies;
+
+  /**
+   * For a version that was refused for certain, so that no row can point to its object. If it cannot be deleted now
+   * the refusal stands all the same; the object stays for the sweeper, as after every failure of unknown outcome.
+   */
+  const discard = ({ objectKey }: NewVersion) => objects.delete(objectKey).catch(() => undefined);
 
   return {
     async createFile(
@@ -52,8 +60,7 @@ export function createStorageService(dependencies: StorageServiceDependencies) {
       const version = await store(dependencies, { userId, fileId, name: input.name }, upload);
       const created = await repository.insertFile(userId, fileId, place, version);
       if (typeof created !== 'string') return created;
-      // Refused for certain, so no row can point to the object. After any other failure it stays for the sweeper.
-      await objects.delete(version.objectKey);
+      await discard(version);
       throw storageError(created);
     },
 
@@ -69,21 +76,16 @@ export function createStorageService(dependencies: StorageServiceDependencies) {
       if (ifMatch !== null && !matchesEtag(ifMatch, etagOf(current.version)))
         throw storageError('precondition_failed');
       const version = await store(dependencies, { userId, fileId, name: current.name }, upload);
-      for (let expected = current.version.id; ; ) {
+      // Without If-Match the last writer wins, and both versions are kept: it looks again at what is current.
+      let expected: string | undefined = current.version.id;
+      for (let left = ifMatch === null ? REPLACE_ATTEMPTS : 1; expected && left > 0; left -= 1) {
         const replaced = await repository.insertVersion(userId, fileId, expected, version);
         if (replaced !== 'changed' && replaced !== undefined) return replaced;
-        const latest =
-          ifMatch === null && replaced === 'changed'
-            ? await repository.currentVersion(userId, fileId)
-            : undefined;
-        if (latest?.version) {
-          // Without If-Match the last writer wins; both versions are kept.
-          expected = latest.version.id;
-          continue;
-        }
-        await objects.delete(version.objectKey);
-        throw storageError(replaced === 'changed' ? 'precondition_failed' : 'file_not_found');
+        expected =
+          replaced && left > 1 ? (await repository.currentVersion(userId, fileId))?.version?.id : replaced;
       }
+      await discard(version);
+      throw storageError(expected ? 'precondition_failed' : 'file_not_found');
     },
 
     async createFolder(

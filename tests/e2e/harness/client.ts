@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Answer, expectGuarantees } from './guarantees.ts';
 import { type Problem, problemSchema } from './wire.ts';
 
@@ -62,7 +62,9 @@ export function bodyOf<Schema extends z.ZodType>(
 ): z.infer<Schema> {
   if (answer.status !== status)
     throw new Error(`expected ${status}, the answer is ${answer.status} ${textOf(answer)}`);
-  return schema.parse(JSON.parse(textOf(answer)));
+  const parsed = schema.safeParse(JSON.parse(textOf(answer)));
+  if (parsed.success) return parsed.data;
+  throw new Error(`${z.prettifyError(parsed.error)}\nin the answer ${textOf(answer).slice(0, 2_000)}`);
 }
 
 export function problemOf(answer: Answer): Problem {

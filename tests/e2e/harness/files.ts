@@ -7,6 +7,10 @@ import { type Analysis, analysisSchema, type File, filePageSchema, fileSchema } 
 
 export type Content = string | Uint8Array<ArrayBuffer>;
 
+/** As bytes: for a string fetch would announce a media type of its own. */
+const bytesOf = (content: Content) =>
+  typeof content === 'string' ? new TextEncoder().encode(content) : content;
+
 export const sha256 = (content: Content): string => createHash('sha256').update(content).digest('hex');
 
 /** RFC 9530. */
@@ -20,7 +24,7 @@ export function post(
   options: Omit<CallOptions, 'body' | 'json'> & { parentId?: string } = {},
 ): Promise<Answer> {
   const query = new URLSearchParams({ name, ...(options.parentId ? { parentId: options.parentId } : {}) });
-  return api.call('POST', `/v1/files?${query}`, { ...options, body: content });
+  return api.call('POST', `/v1/files?${query}`, { ...options, body: bytesOf(content) });
 }
 
 export async function upload(api: Client, name: string, content: Content, parentId?: string): Promise<File> {

@@ -40,6 +40,8 @@ export function sendRaw(url: string, { method, path, headers = {}, body }: RawRe
     );
     outgoing.on('error', reject);
     outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 30 s')));
+    // Node keeps the head back until there is something to send after it.
+    outgoing.flushHeaders();
     if (body) outgoing.write(body);
     // With a body that falls short of its length the request stays open until the answer is there.
     if (

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  foreignKey,
   index,
   integer,
   jsonb,
@@ -36,8 +37,9 @@ export const analyses = aiSchema.table(
     contentType: text('content_type'),
     language: text('language'),
     metadata: jsonb('metadata').notNull().default({}),
-    /** Model of the vectors; null while there are none. */
+    /** Model of the vectors; null until all are there. */
     embeddingModel: text('embedding_model'),
+    /** Of a version whose text is complete in the keyword index, ready or still waiting for vectors; else 0. */
     chunkCount: integer('chunk_count').notNull().default(0),
     /** Indexed words of all chunks; with `chunkCount`, what BM25 needs to know of a scope's size. */
     wordCount: integer('word_count').notNull().default(0),
@@ -75,19 +77,21 @@ export const chunks = aiSchema.table(
   ],
 );
 
-/** Vectors apart from their chunks: another model is another set of rows. */
+/** Vectors apart from their chunks: another model is another set of rows. They go when the chunk goes. */
 export const embeddings = aiSchema.table(
   'embeddings',
   {
     model: text('model').notNull(),
-    versionId: prefixedId('ver')('version_id')
-      .notNull()
-      .references(() => analyses.versionId, { onDelete: 'cascade' }),
+    versionId: prefixedId('ver')('version_id').notNull(),
     index: integer('index').notNull(),
     embedding: vector('embedding', { dimensions: 384 }).notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.versionId, table.index, table.model] }),
+    foreignKey({
+      columns: [table.versionId, table.index],
+      foreignColumns: [chunks.versionId, chunks.index],
+    }).onDelete('cascade'),
     index('embeddings_hnsw_idx').using('hnsw', table.embedding.op('vector_cosine_ops')),
   ],
 );

@@ -1,9 +1,16 @@
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import type { TextChunk } from '../../../contracts/sidecar.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { idToUuid } from '../../../core/database/columns.ts';
-import { analyses, chunks, cursors } from '../../../core/database/schema/ai.ts';
-import type { Job, JobRepository, Outcome } from '../ports.ts';
+import { analyses, chunks, cursors, embeddings } from '../../../core/database/schema/ai.ts';
+import type {
+  ChunkVector,
+  DocumentProperties,
+  Job,
+  JobRepository,
+  Outcome,
+  UnembeddedChunk,
+} from '../ports.ts';
 import { TEXT_SEARCH } from './text-search.ts';
 
 const CURSOR = 'storage';
@@ -51,7 +58,12 @@ export function createJobRepository(db: Database): JobRepository {
           updatedAt: sql`now()`,
         })
         .where(sql`${analyses.versionId} in (${due})`)
-        .returning({ versionId: analyses.versionId, fileId: analyses.fileId, attempts: analyses.attempts });
+        .returning({
+          versionId: analyses.versionId,
+          fileId: analyses.fileId,
+          attempts: analyses.attempts,
+          hasText: sql<boolean>`${analyses.chunkCount} > 0`,
+        });
       return rows[0] && { ...rows[0], leaseToken };
     },
 
@@ -64,18 +76,11 @@ export function createJobRepository(db: Database): JobRepository {
       return rows.length > 0;
     },
 
-    async clearChunks(job) {
-      await db
-        .delete(chunks)
-        .where(
-          and(
-            eq(chunks.versionId, job.versionId),
-            sql`exists (${db.select({ one: sql`1` }).from(analyses).where(isOurs(job))})`,
-          ),
-        );
-    },
-
-    saveChunks: (job, model, passages) => saveChunks(db, job, model, passages),
+    clearText: (job) => clearText(db, job),
+    saveChunks: (job, passages) => saveChunks(db, job, passages),
+    completeText: (job, properties) => completeText(db, job, properties),
+    unembedded: (job, limit) => unembedded(db, job, limit),
+    saveVectors: (job, model, vectors) => saveVectors(db, job, model, vectors),
     finish: (job, outcome) => finish(db, job, outcome),
 
     async release(job, reason, delaySeconds) {
@@ -120,57 +125,99 @@ function advanceCursor(db: Database, cursor: string) {
     });
 }
 
-/** Chunks, lexemes and vectors of one slice in one statement, written only under the lease. */
-async function saveChunks(
-  db: Database,
-  job: Job,
-  model: string,
-  passages: readonly (TextChunk & { embedding: readonly number[] })[],
-): Promise<void> {
-  const rows = passages.map(({ index, start, end, page, text, embedding }) => ({
+/** `job`: the row of this job while its lease holds, locked so that it stays ours until the statement is through. */
+const leased = (job: Job): SQL => sql`
+  job as (
+    select version_id from ai.analyses
+    where version_id = ${idToUuid(job.versionId)}::uuid and lease_token = ${job.leaseToken}::uuid for share
+  )`;
+
+async function clearText(db: Database, job: Job): Promise<void> {
+  await db.execute(sql`
+    with job as (
+      update ai.analyses set chunk_count = 0, word_count = 0
+      where version_id = ${idToUuid(job.versionId)}::uuid and lease_token = ${job.leaseToken}::uuid
+      returning version_id
+    )
+    delete from ai.chunks c using job where c.version_id = job.version_id`);
+}
+
+async function saveChunks(db: Database, job: Job, passages: readonly TextChunk[]): Promise<void> {
+  const rows = passages.map(({ index, start, end, page, text }) => ({
     index,
     start,
     end,
     page: page ?? null,
-    // PostgreSQL's text has no NUL; a space keeps the offsets.
-    text: text.replaceAll('\0', ' '),
-    embedding: JSON.stringify(embedding),
+    // PostgreSQL's text has no NUL and no half characters; replacements of the same length keep the offsets.
+    text: text.replaceAll('\0', ' ').toWellFormed(),
   }));
   await db.execute(sql`
-    with job as (
-      select version_id from ai.analyses
-      where version_id = ${idToUuid(job.versionId)}::uuid and lease_token = ${job.leaseToken}::uuid for share
-    ), passage as (
+    with ${leased(job)}, passage as (
       select job.version_id, p.*, to_tsvector(${TEXT_SEARCH}, p.text) as lexemes
       from job, jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-        as p(index int, start int, "end" int, page int, text text, embedding text)
-    ), chunk as (
-      insert into ai.chunks (version_id, index, start_offset, end_offset, page, text, lexemes, length)
-      select version_id, index, start, "end", page, text, lexemes,
-        (select coalesce(sum(cardinality(l.positions)), 0) from unnest(lexemes) l)
-      from passage
-      on conflict do nothing
+        as p(index int, start int, "end" int, page int, text text)
     )
-    insert into ai.embeddings (model, version_id, index, embedding)
-    select ${model}, version_id, index, embedding::vector from passage
+    insert into ai.chunks (version_id, index, start_offset, end_offset, page, text, lexemes, length)
+    select version_id, index, start, "end", page, text, lexemes,
+      (select coalesce(sum(cardinality(l.positions)), 0) from unnest(lexemes) l)
+    from passage
     on conflict do nothing`);
 }
 
-async function finish(db: Database, job: Job, outcome: Outcome): Promise<void> {
+async function completeText(
+  db: Database,
+  job: Job,
+  { contentType, language, metadata, truncated }: DocumentProperties,
+): Promise<void> {
   const total = (column: 'count(*)' | 'sum(length)') =>
     sql.raw(`coalesce((select ${column} from ai.chunks c where c.version_id = analyses.version_id), 0)::int`);
   await db
     .update(analyses)
     .set({
-      status: outcome.status,
-      reason: outcome.reason ?? null,
-      contentType: outcome.contentType ?? null,
-      language: outcome.language ?? null,
-      metadata: outcome.metadata ?? {},
-      embeddingModel: outcome.embeddingModel ?? null,
-      truncated: outcome.truncated ?? null,
+      contentType,
+      language,
+      metadata,
+      truncated: truncated ?? null,
       chunkCount: total('count(*)'),
       wordCount: total('sum(length)'),
+      updatedAt: sql`now()`,
+    })
+    .where(isOurs(job));
+}
+
+function unembedded(db: Database, job: Job, limit: number): Promise<UnembeddedChunk[]> {
+  return db
+    .select({ index: chunks.index, text: chunks.text })
+    .from(chunks)
+    .leftJoin(embeddings, and(eq(embeddings.versionId, chunks.versionId), eq(embeddings.index, chunks.index)))
+    .where(and(eq(chunks.versionId, job.versionId), isNull(embeddings.index)))
+    .orderBy(asc(chunks.index))
+    .limit(limit);
+}
+
+async function saveVectors(
+  db: Database,
+  job: Job,
+  model: string,
+  vectors: readonly ChunkVector[],
+): Promise<void> {
+  const rows = vectors.map(({ index, values }) => ({ index, embedding: JSON.stringify(values) }));
+  await db.execute(sql`
+    with ${leased(job)}
+    insert into ai.embeddings (model, version_id, index, embedding)
+    select ${model}, job.version_id, v.index, v.embedding::vector
+    from job, jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v(index int, embedding text)
+    on conflict do nothing`);
+}
+
+async function finish(db: Database, job: Job, { status, reason, contentType }: Outcome): Promise<void> {
+  await db
+    .update(analyses)
+    .set({
+      status,
+      reason: reason ?? null,
+      ...(contentType ? { contentType } : {}),
+      embeddingModel: sql`(select min(e.model) from ai.embeddings e where e.version_id = ${analyses.versionId})`,
       leaseToken: null,
       leaseUntil: null,
       updatedAt: sql`now()`,

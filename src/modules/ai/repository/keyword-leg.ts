@@ -6,6 +6,7 @@ import { BM25, TEXT_SEARCH } from './text-search.ts';
  * Robertson and Zaragoza's BM25 over the passages that this user may see, as if nobody else had any: document
  * frequencies and average length are those of the scope, counted in the same statement, so the ranking is that
  * of a private index and no other tenant's words show through it. `lexemes` carries the term frequencies.
+ * A version counts as soon as its text is complete, even while it waits for vectors.
  * One row per file, its best passage: `file_id, version_id, index, score`.
  */
 export function keywordLeg(userId: string, query: string, depth: number): SQL {
@@ -20,9 +21,9 @@ export function keywordLeg(userId: string, query: string, depth: number): SQL {
     ), scope as materialized (
       select a.version_id, visible.file_id, a.chunk_count, a.word_count
       from ${visibleFiles(userId)} visible
-      join ai.analyses a on a.version_id = visible.version_id and a.status = 'ready'
+      join ai.analyses a on a.version_id = visible.version_id and a.chunk_count > 0
     ), size as materialized (
-      select sum(chunk_count)::float8 as chunks, (sum(word_count) / nullif(sum(chunk_count), 0))::float8 as words from scope
+      select sum(chunk_count)::float8 as chunks, sum(word_count)::float8 / nullif(sum(chunk_count), 0) as words from scope
     ), hit as materialized (
       select scope.file_id, c.version_id, c.index, c.length, c.lexemes, any_term.lexemes as wanted
       from any_term, ai.chunks c join scope on scope.version_id = c.version_id

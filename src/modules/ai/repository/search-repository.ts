@@ -17,9 +17,7 @@ export function createSearchRepository(db: Database): SearchRepository {
       // One transaction: both legs and the coverage speak of the same moment.
       const [, , byKeyword, byVector, covered] = await db.batch([
         db.execute(sql`set transaction isolation level repeatable read, read only`),
-        db.execute(
-          sql`select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', '100', true)`,
-        ),
+        db.execute(INDEX_SCAN),
         db.execute(keyword ? keywordLeg(userId, query, depth) : nothing),
         db.execute(vector ? semanticLeg(userId, vector, depth) : nothing),
         db.execute(coverage(userId)),
@@ -36,7 +34,7 @@ export function createSearchRepository(db: Database): SearchRepository {
         hits.map(({ versionId, index }) => sql`(${idToUuid(versionId)}::uuid, ${index}::int)`),
         sql`, `,
       );
-      const options = `StartSel=${MARK_START}, StopSel=${MARK_END}, MaxWords=45, MinWords=25, ShortWord=0`;
+      const options = `StartSel=${MARK_START}, StopSel=${MARK_END}, MaxFragments=1, MaxWords=45, MinWords=25, ShortWord=0`;
       const result = await db.execute(sql`
         select c.version_id, c.index, c.start_offset, c.end_offset, c.page,
           ts_headline(${TEXT_SEARCH}, translate(c.text, ${MARK_START + MARK_END}, ''),
@@ -61,6 +59,11 @@ export function createSearchRepository(db: Database): SearchRepository {
     },
   };
 }
+
+/** As many candidates at once as the semantic leg asks for; a filtered scan goes on until it has that many. */
+const INDEX_SCAN = sql`
+  select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', '400', true),
+    set_config('hnsw.max_scan_tuples', '200000', true)`;
 
 const NOT_NOTICED_YET = {
   status: 'pending',

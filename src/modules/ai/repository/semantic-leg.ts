@@ -4,7 +4,7 @@ import type { QueryVector } from '../ports.ts';
 
 /**
  * Up to this many passages in scope are compared one by one: recall 1.0 in a few milliseconds per 10,000. A
- * filtered HNSW scan of a small scope loses most of its rows (docs/decisions/0004).
+ * filtered HNSW scan of a small scope loses most of its rows (DESIGN.md section 6).
  */
 const EXACT_UP_TO = 50_000;
 /** A file has several passages; the index is asked for more of them than files are wanted. */
@@ -12,7 +12,8 @@ const PASSAGES_PER_FILE = 4;
 
 /**
  * Cosine similarity over the passages that this user may see. Both plans stand in one statement; the size of
- * the scope decides which of them runs, the other costs nothing.
+ * the scope decides which of them runs, the other costs nothing. `is true` keeps the scope a filter of the index
+ * scan; as a join the planner would sort all vectors instead.
  * One row per file, its best passage: `file_id, version_id, index, score`.
  */
 export function semanticLeg(userId: string, { model, values }: QueryVector, depth: number): SQL {
@@ -35,7 +36,7 @@ export function semanticLeg(userId: string, { model, values }: QueryVector, dept
           select e.version_id, e.index, e.embedding <=> ${vector} as distance
           from ai.embeddings e
           where (select chunks from size) > ${EXACT_UP_TO}
-            and e.model = ${model} and e.version_id in (select scope.version_id from scope offset 0)
+            and e.model = ${model} and (e.version_id in (select scope.version_id from scope)) is true
           order by e.embedding <=> ${vector} limit ${depth * PASSAGES_PER_FILE}
         ) nearest join scope on scope.version_id = nearest.version_id
       )

@@ -16,13 +16,17 @@ export interface AnalysisDependencies {
   readonly reader: DocumentReader;
   readonly embedder: Embedder;
   readonly newToken: () => string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
 const EVENTS_AT_ONCE = 200;
-const LEASE_SECONDS = 180;
-/** Chunks that are embedded and saved in one step. */
-const CHUNKS_AT_ONCE = 64;
+/** Longer than any one step: reading a document may take 180 s, embedding a slice 120 s. */
+const LEASE_SECONDS = 240;
+/** Chunks that are saved, and chunks that are embedded, in one step. */
+const CHUNKS_SAVED_AT_ONCE = 256;
+const CHUNKS_EMBEDDED_AT_ONCE = 64;
 /** Faults of our own making end a job soon; a dependency that is away may stay away for a day. */
 const MAX_ATTEMPTS = 5;
 const MAX_ATTEMPTS_WAITING = 200;
@@ -64,8 +68,10 @@ export function createAnalysisService(dependencies: AnalysisDependencies): Analy
 }
 
 async function runJob(dependencies: AnalysisDependencies, job: Job): Promise<void> {
-  const { jobs, logger } = dependencies;
-  const startedAt = Date.now();
+  const { jobs, logger, now } = dependencies;
+  const startedAt = now();
+  // Attempts that ended without an error took their worker with them; that must not go on for ever either.
+  if (job.attempts > MAX_ATTEMPTS_WAITING) return giveUp(jobs, job);
   try {
     const outcome = await analyse(dependencies, job);
     if (outcome === 'lease_lost') return;
@@ -73,7 +79,7 @@ async function runJob(dependencies: AnalysisDependencies, job: Job): Promise<voi
     logger.info('analysis finished', {
       versionId: job.versionId,
       status: outcome.status,
-      durationMs: Date.now() - startedAt,
+      durationMs: now() - startedAt,
     });
   } catch (error) {
     logger.warn('analysis interrupted', {
@@ -85,53 +91,63 @@ async function runJob(dependencies: AnalysisDependencies, job: Job): Promise<voi
   }
 }
 
-async function analyse(
-  { jobs, storage, reader, embedder }: AnalysisDependencies,
+/** Text first, so that keyword search finds the document even while no model can be had. */
+async function analyse(dependencies: AnalysisDependencies, job: Job): Promise<Outcome | 'lease_lost'> {
+  const ended = job.hasText ? undefined : await saveText(dependencies, job);
+  return ended ?? saveVectors(dependencies, job);
+}
+
+/** Answers what ends the analysis here; undefined when there is text to go on with. */
+async function saveText(
+  { jobs, storage, reader }: AnalysisDependencies,
   job: Job,
-): Promise<Outcome | 'lease_lost'> {
+): Promise<Outcome | 'lease_lost' | undefined> {
   const source = await storage.versionSource(job.versionId);
   if (source === undefined) return { status: 'skipped', reason: 'The file was deleted before it was read.' };
   const { url, size, name, contentType } = source;
   const document = await reader.read({ url, size, name, contentType });
   if (document.status !== 'read') return document;
-  await jobs.clearChunks(job);
-  let embeddingModel: string | undefined;
-  for (let first = 0; first < document.chunks.length; first += CHUNKS_AT_ONCE) {
+  await jobs.clearText(job);
+  const { chunks, ...properties } = document;
+  for (let first = 0; first < chunks.length; first += CHUNKS_SAVED_AT_ONCE) {
     if (!(await jobs.renew(job, LEASE_SECONDS))) return 'lease_lost';
-    const slice = document.chunks.slice(first, first + CHUNKS_AT_ONCE);
-    const { model, vectors } = await embedder.embed(
-      slice.map(({ text }) => text),
-      'batch',
-    );
-    await jobs.saveChunks(
+    await jobs.saveChunks(job, chunks.slice(first, first + CHUNKS_SAVED_AT_ONCE));
+  }
+  await jobs.completeText(job, properties);
+  return undefined;
+}
+
+/** Carries on where an earlier attempt stopped. */
+async function saveVectors(
+  { jobs, embedder }: AnalysisDependencies,
+  job: Job,
+): Promise<Outcome | 'lease_lost'> {
+  while (await jobs.renew(job, LEASE_SECONDS)) {
+    const chunks = await jobs.unembedded(job, CHUNKS_EMBEDDED_AT_ONCE);
+    if (chunks.length === 0) return { status: 'ready' };
+    const texts = chunks.map(({ text }) => text);
+    const { model, vectors } = await embedder.embed(texts, 'batch');
+    await jobs.saveVectors(
       job,
       model,
-      slice.map((chunk, at) => ({ ...chunk, embedding: vectors[at] ?? [] })),
+      chunks.map(({ index }, at) => ({ index, values: vectors[at] ?? [] })),
     );
-    embeddingModel = model;
   }
-  const { language, metadata, truncated } = document;
-  return {
-    status: 'ready',
-    contentType: document.contentType,
-    language,
-    metadata,
-    ...(embeddingModel ? { embeddingModel } : {}),
-    ...(truncated ? { truncated } : {}),
-  };
+  return 'lease_lost';
 }
 
 async function putBack(jobs: JobRepository, job: Job, error: unknown): Promise<void> {
   const waiting = error instanceof DependencyError || error instanceof ModelUnavailableError;
-  if (job.attempts >= (waiting ? MAX_ATTEMPTS_WAITING : MAX_ATTEMPTS)) {
-    await jobs.finish(job, {
-      status: 'failed',
-      reason: `The analysis was given up after ${job.attempts} attempts.`,
-    });
-    return;
-  }
+  if (job.attempts >= (waiting ? MAX_ATTEMPTS_WAITING : MAX_ATTEMPTS)) return giveUp(jobs, job);
   const delaySeconds = Math.min(MAX_DELAY_SECONDS, 2 ** Math.min(job.attempts, 10));
   await jobs.release(job, reasonFor(error), delaySeconds);
+}
+
+function giveUp(jobs: JobRepository, job: Job): Promise<void> {
+  return jobs.finish(job, {
+    status: 'failed',
+    reason: `The analysis was given up after ${job.attempts} attempts.`,
+  });
 }
 
 function reasonFor(error: unknown): string {

@@ -6,28 +6,29 @@ const PARAMETERS = { ln: 15, r: 8, p: 3 } as const;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const PHC = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/;
-/** Two at a time keep a Worker within its 128 MB. */
-const AT_ONCE = 2;
 
-/** Passwords as PHC strings: `$scrypt$ln=15,r=8,p=3$salt$hash`, base64 without padding. */
+/**
+ * Passwords as PHC strings: `$scrypt$ln=15,r=8,p=3$salt$hash`, base64 without padding. workerd derives within the
+ * call, so an isolate never does two at once; a queue here would make one request wait for another's promise, which
+ * workerd ends as a hang.
+ */
 export function createScryptPasswords(): Passwords {
-  const limited = createLimiter(AT_ONCE);
   return {
     async hash(password) {
       const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
-      const key = await limited(() => derive(password, salt, PARAMETERS, KEY_BYTES));
+      const key = await derive(password, salt, PARAMETERS, KEY_BYTES);
       return `$scrypt$ln=${PARAMETERS.ln},r=${PARAMETERS.r},p=${PARAMETERS.p}$${encode(salt)}$${encode(key)}`;
     },
     async verify(password, phc) {
       const match = PHC.exec(phc ?? '');
       if (!match) {
-        await limited(() => derive(password, new Uint8Array(SALT_BYTES), PARAMETERS, KEY_BYTES));
+        await derive(password, new Uint8Array(SALT_BYTES), PARAMETERS, KEY_BYTES);
         return false;
       }
       const [, ln, r, p, salt = '', hash = ''] = match;
       const expected = decode(hash);
       const parameters = { ln: Number(ln), r: Number(r), p: Number(p) };
-      const actual = await limited(() => derive(password, decode(salt), parameters, expected.length));
+      const actual = await derive(password, decode(salt), parameters, expected.length);
       return timingSafeEqual(actual, expected);
     },
   };
@@ -45,23 +46,6 @@ function derive(
       error ? reject(error) : resolve(key),
     );
   });
-}
-
-/** Runs at most `limit` tasks at a time, the others in the order of their arrival. */
-function createLimiter(limit: number): <T>(task: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (task) => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await task();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
-  };
 }
 
 const encode = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes)).replace(/=+$/, '');

@@ -93,9 +93,11 @@ export function mountContent(app: StorageApp): void {
   });
 }
 
-/** RFC 9110 14.2: a Range that is not understood, or asks for several parts, may be ignored. */
-function singleRange(range: string | undefined): string | undefined {
-  return range !== undefined && /^bytes=(\d+-\d*|-\d+)$/.test(range.trim()) ? range.trim() : undefined;
+/** RFC 9110 14.2: a Range that is not valid, or asks for several parts, may be ignored. */
+export function singleRange(range: string | undefined): string | undefined {
+  const match = /^bytes=(?:(\d{1,15})-(\d{0,15})|-\d{1,15})$/.exec(range?.trim() ?? '');
+  const [valid, first, last] = match ?? [];
+  return first && last && Number(last) < Number(first) ? undefined : valid;
 }
 
 /** The store's body, untouched, under our own headers. */

@@ -17,8 +17,14 @@ export function mountInternal(app: StorageApp): void {
   });
 
   app.post('/internal/files/lookup', async (c) => {
-    const { ids } = parse(fileLookupSchema, await c.req.json());
+    const { ids } = parse(fileLookupSchema, await jsonOf(c.req.raw));
     return c.json({ items: await c.get('service').files(c.get('principal').userId, ids) });
+  });
+}
+
+function jsonOf(request: Request): Promise<unknown> {
+  return request.json().catch((cause: unknown) => {
+    throw coreError('malformed_json', { cause });
   });
 }
 

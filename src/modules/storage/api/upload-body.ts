@@ -5,7 +5,7 @@ import { nameSchema } from '../models.ts';
 import type { Upload } from '../service.ts';
 
 /** What has to be held in memory, because its length is only known at its end. */
-const BUFFER_BYTES = 32 * 1024 * 1024;
+const BUFFER_BYTES = 16 * 1024 * 1024;
 const UNSPECIFIC = /^application\/(x-www-form-urlencoded|octet-stream)\b/i;
 const FALLBACK_TYPE = 'application/octet-stream';
 const MEDIA_TYPE =
@@ -56,6 +56,7 @@ async function readMultipart(request: Request, queryName: string | undefined): P
   if (!(file instanceof File))
     throw storageError('invalid_multipart', { errors: [{ field: 'file', message: 'must be a file' }] });
   const name = queryName ?? parseFileName(file.name);
+  // As bytes: workerd cannot hand the stream of a form's file on as a body of known length.
   const body = new Uint8Array(await file.arrayBuffer());
   return { name, upload: { body, size: body.byteLength, contentType: mediaType(file.type, name) } };
 }

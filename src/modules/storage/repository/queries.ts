@@ -8,9 +8,12 @@ import type { StoredVersion } from '../ports.ts';
 
 export const uuid = (id: string | null): SQL => (id === null ? sql`null::uuid` : sql`${idToUuid(id)}::uuid`);
 
-/** The one condition under which a user gets to see a file. */
+/**
+ * The one condition under which a user gets to see a file. `offset 0` keeps it a look-up by id for each candidate;
+ * as a join the planner would walk through all of the user's files for one page of a folder.
+ */
 export const isVisibleTo = (userId: string): SQL =>
-  sql`${files.id} in (select visible.file_id from ${visibleFiles(userId)} visible)`;
+  sql`exists (select from ${visibleFiles(userId)} visible where visible.file_id = ${files.id} offset 0)`;
 
 /** Children of a folder, or of the root of the user's own drive. */
 export const childOf = (userId: string, parentId: string | null): SQL | undefined =>

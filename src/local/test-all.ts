@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+// `npm test`: everything that has to hold before a change is done. All steps run, whatever the earlier ones said.
+
+const ROOT = join(import.meta.dirname, '../..');
+const bin = (name: string) => join(ROOT, 'node_modules/.bin', name);
+
+interface Step {
+  readonly title: string;
+  readonly command: readonly string[];
+  /** A project of vitest.config.ts: its tests are counted. */
+  readonly project?: string;
+}
+
+const types = (project: string): Step => ({
+  title: `types: ${project}`,
+  command: [bin('tsc'), '-p', project],
+});
+const tests = (title: string, project: string): Step => ({
+  title,
+  project,
+  command: [bin('vitest'), 'run', '--project', project],
+});
+
+const CHECKS: readonly Step[] = [
+  { title: 'format and lint', command: [bin('biome'), 'check', '.'] },
+  ...['.', 'src/local', 'src/sidecar', 'tests'].map(types),
+  {
+    title: 'import rules',
+    command: [bin('depcruise'), 'functions', 'src', 'tests', '--config', '.dependency-cruiser.cjs'],
+  },
+];
+const BUNDLES: Step = {
+  title: 'bundles',
+  command: [process.execPath, join(ROOT, 'src/local/check-bundles.ts')],
+};
+const END_TO_END: readonly Step[] = [
+  tests('end to end: split', 'e2e-split'),
+  tests('end to end: monolith', 'e2e-monolith'),
+  tests('end to end: faults and lifecycle', 'e2e-faults'),
+];
+const SELECTIONS: Readonly<Record<string, readonly Step[]>> = {
+  all: [...CHECKS, tests('unit tests', 'unit'), BUNDLES, ...END_TO_END],
+  check: [...CHECKS, BUNDLES],
+  e2e: END_TO_END,
+};
+
+interface Outcome {
+  readonly title: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly ok: boolean;
+  readonly seconds: number;
+}
+
+const reportSchema = z.object({ numPassedTests: z.int(), numFailedTests: z.int() });
+
+async function runStep({ title, command, project }: Step, folder: string): Promise<Outcome> {
+  console.log(`\n=== ${title}`);
+  const startedAt = performance.now();
+  const report = join(folder, `${project}.json`);
+  const reporters = project ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`] : [];
+  const code = await run([...command, ...reporters]);
+  const counted = project ? await readReport(report) : { passed: 0, failed: 0 };
+  const ok = code === 0 && counted !== undefined;
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(`--- ${title}: ${ok ? 'ok' : 'FAILED'} after ${seconds.toFixed(1)} s`);
+  return { title, passed: 0, failed: 0, ...counted, ok, seconds };
+}
+
+function run([command = '', ...args]: readonly string[]): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.once('error', (error) => {
+      console.error(error.message);
+      resolve(1);
+    });
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+/** Undefined when vitest did not get as far as writing one. */
+async function readReport(path: string): Promise<{ passed: number; failed: number } | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const { numPassedTests, numFailedTests } = reportSchema.parse(JSON.parse(text));
+  return { passed: numPassedTests, failed: numFailedTests };
+}
+
+function summarise(outcomes: readonly Outcome[]): void {
+  console.log('\n=== summary');
+  for (const { title, ok, seconds, passed, failed } of outcomes) {
+    const counts = passed + failed > 0 ? `${passed} passed, ${failed} failed` : '';
+    console.log(
+      `${ok ? 'ok    ' : 'FAILED'} ${title.padEnd(34)}${seconds.toFixed(1).padStart(7)} s  ${counts}`,
+    );
+  }
+  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+  // A step that failed without a failed test (lint, types, a set-up) must not end in "0 failed".
+  const failed = outcomes.reduce((sum, outcome) => sum + (outcome.ok ? 0 : Math.max(1, outcome.failed)), 0);
+  console.log(`${passed} passed, ${failed} failed`);
+}
+
+const steps = SELECTIONS[process.argv[2] ?? 'all'];
+if (steps === undefined) throw new Error(`choose one of ${Object.keys(SELECTIONS).join(', ')}`);
+const folder = await mkdtemp(join(tmpdir(), 'acs-test-'));
+try {
+  const outcomes: Outcome[] = [];
+  for (const step of steps) outcomes.push(await runStep(step, folder));
+  summarise(outcomes);
+  process.exitCode = outcomes.every(({ ok }) => ok) ? 0 : 1;
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,181 @@
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { z } from 'zod';
+import { newAccount } from './harness/accounts.ts';
+import { bodyOf, createClient, refusal, textOf } from './harness/client.ts';
+import { sendRaw } from './harness/raw-http.ts';
+
+const { url } = inject('installation');
+const api = createClient(url);
+
+/** What anybody may call. */
+const PUBLIC = [
+  'GET /.well-known/jwks.json',
+  'GET /healthz',
+  'GET /readyz',
+  'POST /v1/auth/login',
+  'POST /v1/auth/refresh',
+  'POST /v1/auth/register',
+];
+
+/** What needs an access token. A new operation has to be written down here or above, so that somebody thinks of it. */
+const SECURED = [
+  'DELETE /v1/files/{id}',
+  'GET /v1/auth/me',
+  'GET /v1/files',
+  'GET /v1/files/{id}',
+  'GET /v1/files/{id}/analysis',
+  'GET /v1/files/{id}/content',
+  'GET /v1/files/{id}/versions',
+  'GET /v1/search',
+  'PATCH /v1/files/{id}',
+  'POST /v1/auth/logout',
+  'POST /v1/files',
+  'POST /v1/files/{id}/versions/{versionId}/restore',
+  'POST /v1/folders',
+  'PUT /v1/files/{id}/content',
+];
+
+const operationSchema = z.looseObject({
+  summary: z.string().min(1),
+  security: z.array(z.record(z.string(), z.array(z.string()))).optional(),
+  responses: z.record(z.string(), z.looseObject({ description: z.string().min(1) })),
+});
+const contractSchema = z.looseObject({
+  openapi: z.string().regex(/^3\.1\./),
+  info: z.looseObject({ title: z.string(), version: z.string() }),
+  paths: z.record(z.string(), z.record(z.string(), operationSchema)),
+  components: z.looseObject({ schemas: z.record(z.string(), z.unknown()) }),
+});
+type Contract = z.infer<typeof contractSchema>;
+
+describe('the contract', () => {
+  let contract: Contract;
+
+  beforeAll(async () => {
+    contract = bodyOf(await api.call('GET', '/openapi.json'), 200, contractSchema);
+  });
+
+  const operations = () =>
+    Object.entries(contract.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({
+        name: `${method.toUpperCase()} ${path}`,
+        secured: operation.security?.some((scheme) => 'bearer' in scheme) ?? false,
+        operation,
+      })),
+    );
+
+  it('lists exactly the operations that are known to be public or secured', () => {
+    const names = (secured: boolean) =>
+      operations()
+        .filter((operation) => operation.secured === secured)
+        .map(({ name }) => name)
+        .toSorted();
+    expect(names(false)).toEqual(PUBLIC);
+    expect(names(true)).toEqual(SECURED);
+  });
+
+  it('declares 401 for every secured operation', () => {
+    for (const { name, secured, operation } of operations())
+      if (secured) expect(Object.keys(operation.responses), name).toContain('401');
+  });
+
+  it('has every schema that it refers to', () => {
+    const references = [...JSON.stringify(contract).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
+    const missing = references
+      .map(([, name = '']) => name)
+      .filter((name) => !(name in contract.components.schemas));
+    expect(missing).toEqual([]);
+  });
+
+  it('names the address under which it was asked for', () => {
+    expect(contract.servers).toEqual([{ url }]);
+  });
+
+  it('can be read by people', async () => {
+    const answer = await api.call('GET', '/docs');
+    expect(answer.headers.get('content-type')).toMatch(/^text\/html/);
+    for (const { operation } of operations()) expect(textOf(answer)).toContain(operation.summary);
+    expect(textOf(answer)).not.toMatch(/<script/i);
+  });
+});
+
+describe('without a token', () => {
+  const sample = (path: string) =>
+    path.replace('{id}', `file_${'0'.repeat(32)}`).replace('{versionId}', `ver_${'0'.repeat(32)}`);
+
+  it.each(SECURED)('%s answers 401', async (operation) => {
+    const [method = '', path = ''] = operation.split(' ');
+    const hasBody = method !== 'GET' && method !== 'DELETE';
+    const answer = await api.call(method, sample(path), hasBody ? { body: '{}' } : {});
+    expect(refusal(answer)).toBe('401 unauthorized');
+  });
+
+  it.each(PUBLIC)('%s does not ask for one', async (operation) => {
+    const [method = '', path = ''] = operation.split(' ');
+    const answer = await api.call(method, path, method === 'POST' ? { json: {} } : {});
+    expect(refusal(answer)).toBe(method === 'POST' ? '400 invalid_request' : '200');
+  });
+});
+
+describe('what does not exist', () => {
+  it.each([
+    '/v1',
+    '/v1/',
+    '/v2/files',
+    '/v1/auth',
+    '/v1/auth/unknown',
+    '/v1/filesystem',
+    '/admin',
+    '/.env',
+    '/metrics/x',
+  ])('answers 404: %s', async (path) => {
+    const { api: mine } = await newAccount(api);
+    expect(refusal(await mine.call('GET', path))).toBe('404 not_found');
+  });
+
+  it.each([
+    '/internal/events',
+    '//internal/events',
+    '/internal//events',
+    '/v1/../internal/events',
+    '/v1/files/../../internal/events',
+    '/v1/files/%2e%2e/%2e%2e/internal/events',
+    '/v1/files/%2e%2e%2f%2e%2e%2finternal%2fevents',
+    '/v1/files/..%5c..%5cinternal%5cevents',
+    '/v1/search/../../internal/events',
+    '/v1/auth/../../internal/events',
+    '/INTERNAL/events',
+    '/%69nternal/events',
+    '/internal/versions/ver_00000000000000000000000000000000/source',
+  ])('of the inside is not reachable from outside: %s', async (path) => {
+    const account = await newAccount(api);
+    for (const method of ['GET', 'POST']) {
+      const headers = {
+        authorization: `Bearer ${account.tokens.accessToken}`,
+        'x-forwarded-path': '/internal/events',
+      };
+      const answer = await sendRaw(url, { method, path, headers });
+      expect([400, 404, 405, 411], `${method} ${path}: ${refusal(answer)}`).toContain(answer.status);
+      expect(textOf(answer)).not.toContain('"events":[');
+    }
+  });
+
+  it('keeps the request id that a client sends, and replaces one that is none', async () => {
+    const kept = await api.call('GET', '/nowhere', { headers: { 'x-request-id': 'trace-0123456789' } });
+    expect(kept.headers.get('x-request-id')).toBe('trace-0123456789');
+    const replaced = await api.call('GET', '/nowhere', { headers: { 'x-request-id': '<script>' } });
+    expect(replaced.headers.get('x-request-id')).not.toContain('<');
+  });
+});
+
+describe('other origins', () => {
+  it('may not read answers unless they are configured', async () => {
+    const headers = { origin: 'https://evil.example' };
+    const answer = await api.call('GET', '/healthz', { headers });
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    const preflight = await api.call('OPTIONS', '/v1/files', {
+      headers: { ...headers, 'access-control-request-method': 'PUT' },
+    });
+    expect(preflight.headers.get('access-control-allow-origin')).toBeNull();
+  });
+});
