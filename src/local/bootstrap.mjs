@@ -44,7 +44,7 @@ function install() {
 function run() {
   const child = spawn(ownNode, ['--disable-warning=ExperimentalWarning', script, ...args], {
     cwd: root,
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: {
       ...process.env,
       PATH: [dirname(ownNode), join(modules, '.bin'), process.env.PATH].join(
@@ -54,6 +54,11 @@ function run() {
   });
   // Ctrl-C reaches the whole group by itself; a signal to this process alone has to be handed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // npm starts scripts through a shell that dies of the signal which npm hands it, without telling its child.
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event) {
+    setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500).unref();
+  }
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 143);
   });

@@ -20,6 +20,8 @@ const log = (line: string) => console.log(line);
 let stopping = false;
 let stack: Stack | undefined;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0));
+// The end of bootstrap.mjs, however it came.
+process.on('disconnect', () => void stop(0));
 
 try {
   await start();
