@@ -56,6 +56,12 @@ export function createGateway(): EdgeModule {
   app.get('/', (c) => c.redirect('/docs'));
 
   app.all('*', async (c) => {
+    if (!isPercentEncodedUtf8(new URL(c.req.url).search)) {
+      throw coreError('invalid_request', {
+        detail: 'The query is not valid.',
+        errors: [{ field: 'query', message: 'must be percent-encoded UTF-8' }],
+      });
+    }
     const module = moduleFor(c.req.path, gatewayConfig(c.env));
     if (module === undefined) throw coreError('not_found', { detail: 'The contract is at /openapi.json.' });
     const headers = new Headers(c.req.raw.headers);
@@ -63,4 +69,14 @@ export function createGateway(): EdgeModule {
     return module.fetch(new Request(c.req.raw, { headers }));
   });
   return { fetch: (request, env, ctx) => app.fetch(request, env, ctx) };
+}
+
+/** Hono decodes leniently: a query that is not UTF-8 would be taken literally, and a file get a name nobody sent. */
+function isPercentEncodedUtf8(query: string): boolean {
+  try {
+    decodeURIComponent(query);
+    return true;
+  } catch {
+    return false;
+  }
 }

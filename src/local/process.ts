@@ -40,6 +40,8 @@ export async function runLocalService(options: LocalServiceOptions): Promise<voi
     if (running) void finish(running, reason);
   };
 
+  // When the parent is gone so is the reader of the log; a broken pipe must not end the orderly stop.
+  process.stderr.on('error', () => undefined);
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   watchParent(stop);

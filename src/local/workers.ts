@@ -23,6 +23,7 @@ export interface Workers {
   close(): Promise<void>;
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const QUEUE = 'acs-events';
 /** As in functions/ai/wrangler.toml, but a wake-up need not wait for company here. */
 const CONSUMER = { maxBatchSize: 10, maxBatchTimeout: 0, maxRetries: 10 };
@@ -35,6 +36,7 @@ export function functionsOf(composition: Composition): readonly FunctionName[] {
 
 /** workerd through miniflare: the bundles that would be deployed, with service bindings, queue and cron. */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
+  const ownListeners = new Set(SIGNALS.flatMap((signal) => process.listeners(signal)));
   const miniflare = new Miniflare({
     host: options.host,
     port: options.port,
@@ -46,6 +48,11 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     workers: workersOf(options),
   });
   const url = await miniflare.ready;
+  // Miniflare would end the process on a signal by itself, before the launcher has stopped the services in order.
+  for (const signal of SIGNALS) {
+    for (const listener of process.listeners(signal))
+      if (!ownListeners.has(listener)) process.removeListener(signal, listener);
+  }
   const consumer = options.composition === 'monolith' ? 'monolith' : 'ai';
   return {
     url,

@@ -89,6 +89,7 @@ function logRequests(module: string): MiddlewareHandler<{ Bindings: object; Vari
     c.set('requestId', requestId);
     c.set('logger', logger);
     await next();
+    c.header('x-request-id', requestId);
     logger.info('request', {
       method: c.req.method,
       path: c.req.path,

@@ -56,11 +56,17 @@ async function isAlive(holder: Holder): Promise<boolean> {
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
   }
   // Pids are reused, in containers at once: the same number with another start time is another process.
+  if ((await statFields(holder.pid))[0] === 'Z') return false;
   return holder.startedAt === '' || holder.startedAt === (await startTime(holder.pid));
 }
 
-/** The process's start in clock ticks since boot (proc(5), field 22), or '' where there is no /proc. */
+/** The process's start in clock ticks since boot, or '' where there is no /proc. */
 async function startTime(pid: number): Promise<string> {
+  return (await statFields(pid))[19] ?? '';
+}
+
+/** proc(5), from field 3 (state; Z: ended, but not yet reaped by its parent) on. */
+async function statFields(pid: number): Promise<string[]> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

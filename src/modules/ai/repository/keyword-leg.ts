@@ -7,6 +7,8 @@ import { BM25, TEXT_SEARCH } from './text-search.ts';
  * frequencies and average length are those of the scope, counted in the same statement, so the ranking is that
  * of a private index and no other tenant's words show through it. `lexemes` carries the term frequencies.
  * A version counts as soon as its text is complete, even while it waits for vectors.
+ * Scores are divided by the most that this query could reach, so that they lie between 0 and 1 and say how much of
+ * the query a passage covers: words that occur nowhere count too.
  * One row per file, its best passage: `file_id, version_id, index, score`.
  */
 export function keywordLeg(userId: string, query: string, depth: number): SQL {
@@ -31,12 +33,13 @@ export function keywordLeg(userId: string, query: string, depth: number): SQL {
     ), posting as materialized (
       select hit.file_id, hit.version_id, hit.index, hit.length, l.lexeme, cardinality(l.positions)::float8 as tf
       from hit, unnest(hit.lexemes) l where l.lexeme = any(hit.wanted)
-    ), weight as (
-      select lexeme, ln(1 + (min(size.chunks) - count(*) + 0.5) / (count(*) + 0.5)) as idf
-      from posting, size group by lexeme
+    ), weight as materialized (
+      select term.lexeme, ln(1 + (size.chunks - count(p.lexeme) + 0.5) / (count(p.lexeme) + 0.5)) as idf
+      from size, term left join posting p on p.lexeme = term.lexeme group by term.lexeme, size.chunks
     ), scored as (
       select p.file_id, p.version_id, p.index,
-        sum(w.idf * p.tf / (p.tf + ${k1}::float8 * (1 - ${b}::float8 + ${b}::float8 * p.length / size.words))) as score
+        sum(w.idf * p.tf / (p.tf + ${k1}::float8 * (1 - ${b}::float8 + ${b}::float8 * p.length / size.words)))
+          / (select sum(idf) from weight) as score
       from posting p join weight w on w.lexeme = p.lexeme cross join size
       group by p.file_id, p.version_id, p.index
     ), best as (

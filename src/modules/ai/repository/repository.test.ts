@@ -215,15 +215,19 @@ describe('a job', () => {
   });
 });
 
-/** An independent BM25, over the words of each passage. */
+/** An independent BM25, over the words of each passage, as a share of the most that the query could reach. */
 function bm25(query: readonly string[], passages: readonly (readonly string[])[]): number[] {
   const average = passages.reduce((sum, words) => sum + words.length, 0) / passages.length;
+  const terms = [...new Set(query)].map((term) => {
+    const having = passages.filter((words) => words.includes(term)).length;
+    return { term, idf: Math.log(1 + (passages.length - having + 0.5) / (having + 0.5)) };
+  });
+  const most = terms.reduce((sum, { idf }) => sum + idf, 0);
   return passages.map((words) =>
-    [...new Set(query)].reduce((score, term) => {
-      const having = passages.filter((other) => other.includes(term)).length;
+    terms.reduce((score, { term, idf }) => {
       const frequency = words.filter((word) => word === term).length;
-      const idf = Math.log(1 + (passages.length - having + 0.5) / (having + 0.5));
-      return score + (idf * frequency) / (frequency + 0.9 * (1 - 0.4 + (0.4 * words.length) / average));
+      const norm = 0.9 * (1 - 0.4 + (0.4 * words.length) / average);
+      return score + ((idf / most) * frequency) / (frequency + norm);
     }, 0),
   );
 }

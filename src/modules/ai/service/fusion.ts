@@ -13,8 +13,10 @@ export interface Fused {
 export const KEYWORD_WEIGHT = 0.5;
 
 /**
- * Joins the two legs by the weighted sum of their min-max normalised scores. Either leg may be empty; ties go to
- * the smaller file id, so that pages are stable.
+ * Joins the two legs by the weighted sum of their scores, both on a scale of their own that means the same for every
+ * query: the share of the query that the words cover, and the cosine similarity. (Normalised to the best candidate
+ * instead, one incidental word in a small collection would count as a perfect match.) Either leg may be empty; ties
+ * go to the smaller file id, so that pages are stable.
  */
 export function fuse(
   keyword: readonly Candidate[],
@@ -23,9 +25,8 @@ export function fuse(
 ): Fused[] {
   const joined = new Map<string, Fused>();
   const add = (leg: readonly Candidate[], weight: number, match: 'keyword' | 'semantic') => {
-    const normalise = normaliser(leg);
     for (const { fileId, versionId, index, score } of leg) {
-      const share = weight * normalise(score);
+      const share = weight * Math.max(0, score);
       const other = joined.get(fileId);
       joined.set(fileId, {
         fileId,
@@ -39,13 +40,4 @@ export function fuse(
   add(keyword, semantic.length === 0 ? 1 : keywordWeight, 'keyword');
   add(semantic, keyword.length === 0 ? 1 : 1 - keywordWeight, 'semantic');
   return [...joined.values()].sort((a, b) => b.score - a.score || (a.fileId < b.fileId ? -1 : 1));
-}
-
-/** Maps a leg's scores to (0, 1]: its worst candidate is still better than one that is not in the leg. */
-function normaliser(leg: readonly Candidate[]): (score: number) => number {
-  const scores = leg.map(({ score }) => score);
-  const low = Math.min(...scores);
-  const span = Math.max(...scores) - low;
-  const FLOOR = 0.01;
-  return (score) => (span === 0 ? 1 : FLOOR + ((1 - FLOOR) * (score - low)) / span);
 }

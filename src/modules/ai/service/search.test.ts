@@ -18,7 +18,7 @@ const leg = fc
   .uniqueArray(
     fc.record({
       file: fc.nat({ max: 20 }),
-      score: fc.nat({ max: 5_000 }).map((hundredths) => hundredths / 100),
+      score: fc.integer({ min: 1, max: 1_000 }).map((thousandths) => thousandths / 1_000),
     }),
     {
       selector: ({ file }) => file,
@@ -62,9 +62,14 @@ describe('fusion', () => {
   });
 
   test('puts what is best in both legs first and says that both found it', () => {
-    const fused = fuse([candidate(1, 9), candidate(2, 3)], [candidate(3, 0.9), candidate(1, 0.95)]);
-    expect(fused[0]).toMatchObject({ fileId: 'file_1', match: 'both', score: 1 });
+    const fused = fuse([candidate(1, 0.9), candidate(2, 0.3)], [candidate(3, 0.9), candidate(1, 0.95)]);
+    expect(fused[0]).toMatchObject({ fileId: 'file_1', match: 'both' });
     expect(fused.map(({ match }) => match).toSorted()).toEqual(['both', 'keyword', 'semantic']);
+  });
+
+  test('does not take the only file with an incidental word of the query for the best', () => {
+    const fused = fuse([candidate(1, 0.1)], [candidate(2, 0.6), candidate(1, 0.2)]);
+    expect(fused[0]?.fileId).toBe('file_2');
   });
 });
 
