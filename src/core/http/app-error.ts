@@ -70,7 +70,6 @@ export const coreError = defineErrors({
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'This method is not possible here' },
   payload_too_large: { status: 413, title: 'The body is too large' },
-  not_implemented: { status: 501, title: 'This is not available' },
   unsupported_media_type: { status: 415, title: 'The body is not of a type that is taken here' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   dependency_unavailable: { status: 503, title: 'A part of the service is unavailable' },
