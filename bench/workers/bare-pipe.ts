@@ -1,6 +1,7 @@
-/** Hands the body on to the presigned URL that the client names. */
+/** Hands a body on to, or back from, the presigned URL that the client names. */
 export default {
   fetch(request: Request): Promise<Response> {
-    return fetch(request.headers.get('x-target') ?? '', { method: 'PUT', body: request.body });
+    const target = request.headers.get('x-target') ?? '';
+    return request.method === 'GET' ? fetch(target) : fetch(target, { method: 'PUT', body: request.body });
   },
 };
