@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare, type WorkerOptions } from 'miniflare';
@@ -24,6 +24,8 @@ export interface Workers {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const CRON = 'cron';
+const CRON_TIMEOUT_MS = 15 * 60_000;
 const QUEUE = 'acs-events';
 /** As in functions/ai/wrangler.toml, but a wake-up need not wait for company here. */
 const CONSUMER = { maxBatchSize: 10, maxBatchTimeout: 0, maxRetries: 10 };
@@ -37,15 +39,16 @@ export function functionsOf(composition: Composition): readonly FunctionName[] {
 /** workerd through miniflare: the bundles that would be deployed, with service bindings, queue and cron. */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const ownListeners = new Set(SIGNALS.flatMap((signal) => process.listeners(signal)));
+  const consumer = options.composition === 'monolith' ? 'monolith' : 'ai';
+  const logFile = createWriteStream(options.logFile, { flags: 'a' });
   const miniflare = new Miniflare({
     host: options.host,
     port: options.port,
     log: new Log(LogLevel.NONE),
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
-      for (const stream of [stdout, stderr])
-        stream.on('data', (data: Buffer) => void appendFile(options.logFile, data));
+      for (const stream of [stdout, stderr]) stream.pipe(logFile, { end: false });
     },
-    workers: workersOf(options),
+    workers: [...workersOf(options), cronWorker(consumer)],
   });
   const url = await miniflare.ready;
   // Miniflare would end the process on a signal by itself, before the launcher has stopped the services in order.
@@ -53,14 +56,17 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     for (const listener of process.listeners(signal))
       if (!ownListeners.has(listener)) process.removeListener(signal, listener);
   }
-  const consumer = options.composition === 'monolith' ? 'monolith' : 'ai';
+  const cronUrl = await miniflare.unsafeGetDirectURL(CRON);
   return {
     url,
     async runCron() {
-      const worker = await miniflare.getWorker(consumer);
-      await worker.scheduled({ cron: '* * * * *' });
+      const response = await fetch(cronUrl, { method: 'POST', signal: AbortSignal.timeout(CRON_TIMEOUT_MS) });
+      if (!response.ok) throw new Error(`the cron run answered ${response.status}`);
     },
-    close: () => miniflare.dispose(),
+    async close() {
+      await miniflare.dispose();
+      logFile.end();
+    },
   };
 }
 
@@ -81,4 +87,25 @@ function workersOf({ composition, bundles, bindings }: WorkersOptions): WorkerOp
     { ...worker('storage'), ...producer, serviceBindings: { AUTH: 'auth' } },
     { ...worker('ai'), ...consumer, serviceBindings: { AUTH: 'auth', STORAGE: 'storage' } },
   ];
+}
+
+/**
+ * Runs the cron trigger of another Worker when it is called. Miniflare's own way from Node waits synchronously, and
+ * while the thread waits nobody reads workerd's log: once that pipe is full, both wait for ever.
+ */
+function cronWorker(target: string): WorkerOptions {
+  return {
+    name: CRON,
+    modules: true,
+    script: `export default {
+      async fetch(request, env) {
+        const { outcome } = await env.TARGET.scheduled({ scheduledTime: new Date(), cron: '* * * * *' });
+        return new Response(outcome, { status: outcome === 'ok' ? 200 : 500 });
+      },
+    };`,
+    serviceBindings: { TARGET: target },
+    unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+    compatibilityDate: COMPATIBILITY.compatibilityDate,
+    compatibilityFlags: ['service_binding_extra_handlers'],
+  };
 }

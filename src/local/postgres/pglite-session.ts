@@ -13,8 +13,12 @@ import {
   type SqlResult,
   type TransactionOptions,
 } from './sql-engine.ts';
+import { createStatementNames, type StatementName } from './statement-names.ts';
 
 const { serialize, Parser } = protocol;
+/** After these a kept plan may answer with another shape (SQLSTATE 0A000). */
+const CHANGES_SCHEMA = /^(CREATE|ALTER|DROP|DISCARD|DEALLOCATE)/;
+const UNNAMED: StatementName = { name: '', isParsed: false };
 
 export interface PgliteOptions {
   dataDir: string;
@@ -75,18 +79,30 @@ function enableFsync(pg: PGlite): void {
 }
 
 function createSession(pg: PGlite): PgliteSession {
+  const statements = createStatementNames();
+
   /** One exchange: everything up to Sync goes in as a whole, the answer is complete when the call returns. */
-  const exchange = (query: SqlQuery): SqlResult => {
-    const collector = createCollector();
+  const exchange = (query: SqlQuery, statement: StatementName = UNNAMED): SqlResult => {
+    const collector = createCollector(statement);
     const parser = new Parser();
     // Async by signature only: the protocol runs inside the call. PGlite's own query() makes six such calls for one
     // statement and asks for parameter types, which text parameters do not need.
-    void pg.execProtocolRawStream(encode(query), {
+    void pg.execProtocolRawStream(encode(query, statement), {
       syncToFs: false,
       // The bytes are a view into WebAssembly memory, which the next write reuses.
       onRawData: (bytes) => parser.parse(bytes.slice(), collector.take),
     });
     return collector.finish();
+  };
+
+  /** With the plan kept, where the text comes again and again. */
+  const exchangeNamed = (query: SqlQuery): SqlResult => {
+    const result = exchange(query, statements.nameFor(query.text));
+    if (CHANGES_SCHEMA.test(result.command)) {
+      statements.forget();
+      run('DEALLOCATE ALL');
+    }
+    return result;
   };
 
   const run = (text: string): SqlResult => exchange({ text, params: [] });
@@ -101,7 +117,7 @@ function createSession(pg: PGlite): PgliteSession {
     runAlone(query) {
       let result: SqlResult | undefined;
       try {
-        result = exchange(query);
+        result = exchangeNamed(query);
         return result;
       } finally {
         restore(result?.command === 'SET');
@@ -111,7 +127,7 @@ function createSession(pg: PGlite): PgliteSession {
       const results: SqlResult[] = [];
       try {
         run(beginStatement(options));
-        for (const query of queries) results.push(exchange(query));
+        for (const query of queries) results.push(exchangeNamed(query));
         run('COMMIT');
         return results;
       } finally {
@@ -122,10 +138,10 @@ function createSession(pg: PGlite): PgliteSession {
   };
 }
 
-function encode(query: SqlQuery): Buffer {
+function encode(query: SqlQuery, statement: StatementName): Buffer {
   return Buffer.concat([
-    serialize.parse({ text: query.text }),
-    serialize.bind({ values: [...query.params] }),
+    ...(statement.isParsed ? [] : [serialize.parse({ name: statement.name, text: query.text })]),
+    serialize.bind({ statement: statement.name, values: [...query.params] }),
     serialize.describe({ type: 'P' }),
     serialize.execute(),
     // COPY FROM STDIN would wait for data for ever; outside of a COPY the server ignores this message.
@@ -136,7 +152,7 @@ function encode(query: SqlQuery): Buffer {
 
 type Message = Parameters<Parameters<InstanceType<typeof Parser>['parse']>[1]>[0];
 
-function createCollector(): { take(message: Message): void; finish(): SqlResult } {
+function createCollector(statement: StatementName): { take(message: Message): void; finish(): SqlResult } {
   const result: SqlResult = { command: '', rowCount: null, fields: [], rows: [] };
   let failure: SqlError | undefined;
   let complete = false;
@@ -148,6 +164,8 @@ function createCollector(): { take(message: Message): void; finish(): SqlResult 
         result.fields = message.fields.map((field) => ({ ...field, format: 'text' }));
       } else if (message instanceof protocol.messages.CommandCompleteMessage) {
         Object.assign(result, parseCommandTag(message.text));
+      } else if (message.name === 'parseComplete') {
+        statement.isParsed = statement.name !== '';
       } else if (message instanceof protocol.messages.ReadyForQueryMessage) {
         complete = true;
       } else if (message instanceof protocol.messages.DatabaseError) {

@@ -50,3 +50,21 @@ test('dead rows are removed', async () => {
     { timeout: 10_000, interval: 100 },
   );
 });
+
+test('a statement that is repeated keeps working when the schema changes under its plan', async () => {
+  await run('create table changing (n int)');
+  for (let time = 0; time < 8; time += 1) await run('select * from changing');
+  await run('alter table changing add column m int');
+  const { fields } = await run('select * from changing');
+  expect(fields.map(({ name }) => name)).toEqual(['n', 'm']);
+});
+
+test('a repeated statement that fails goes on failing in the same way, and then works', async () => {
+  await run('create table once (n int primary key)');
+  const insert = () => run('insert into once values (1)');
+  await insert();
+  for (let time = 0; time < 5; time += 1)
+    await expect(insert()).rejects.toMatchObject({ fields: { code: '23505' } });
+  await run('delete from once');
+  await insert();
+});
