@@ -64,6 +64,11 @@ export interface JobRepository {
   finish(job: Job, outcome: Outcome): Promise<void>;
   /** Back to `pending`, due again after the delay. */
   release(job: Job, reason: string, delaySeconds: number): Promise<void>;
+  /**
+   * Back to `pending` because something that it needs is away. Not an attempt: it may wait for as long as that
+   * takes. Due again the later the longer it has waited, after five minutes at most.
+   */
+  postpone(job: Job, reason: string): Promise<void>;
   /** Seconds until the next job is due, 0 when one is due now, undefined when there is none. */
   secondsUntilDue(): Promise<number | undefined>;
 }

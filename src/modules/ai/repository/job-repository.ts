@@ -15,6 +15,12 @@ import { TEXT_SEARCH } from './text-search.ts';
 
 const CURSOR = 'storage';
 
+const MAX_WAIT_SECONDS = 300;
+
+const PENDING = { status: 'pending', leaseToken: null, leaseUntil: null, updatedAt: sql`now()` } as const;
+
+const inSeconds = (seconds: SQL): SQL => sql`now() + ${seconds} * interval '1 second'`;
+
 const isOurs = (job: Job) =>
   and(eq(analyses.versionId, job.versionId), eq(analyses.leaseToken, job.leaseToken));
 
@@ -86,14 +92,17 @@ export function createJobRepository(db: Database): JobRepository {
     async release(job, reason, delaySeconds) {
       await db
         .update(analyses)
-        .set({
-          status: 'pending',
-          reason,
-          leaseToken: null,
-          leaseUntil: null,
-          nextAttemptAt: sql`now() + ${delaySeconds} * interval '1 second'`,
-          updatedAt: sql`now()`,
-        })
+        .set({ ...PENDING, reason, nextAttemptAt: inSeconds(sql`${delaySeconds}`) })
+        .where(isOurs(job));
+    },
+
+    async postpone(job, reason) {
+      const waited = sql`extract(epoch from now() - ${analyses.createdAt})`;
+      const delay = sql`least(${MAX_WAIT_SECONDS}, greatest(2, ${waited} / 8))`;
+      const attempts = sql`${analyses.attempts} - 1`;
+      await db
+        .update(analyses)
+        .set({ ...PENDING, reason, attempts, nextAttemptAt: inSeconds(delay) })
         .where(isOurs(job));
     },
 

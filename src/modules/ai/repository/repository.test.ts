@@ -173,6 +173,25 @@ describe('a job', () => {
     expect((await claim()).attempts).toBe(2);
   });
 
+  test('that waits for something that is away has not used up an attempt, and waits longer the longer it has waited', async () => {
+    const document = await addFile();
+    await record([document]);
+    await jobs.postpone(await claim(), 'Waiting for the embedding model.');
+    expect(await statusOf(document)).toMatchObject({
+      status: 'pending',
+      reason: 'Waiting for the embedding model.',
+    });
+    expect(await jobs.secondsUntilDue()).toBeLessThanOrEqual(2);
+    await database.db.execute(
+      sql`update ai.analyses set next_attempt_at = now(), created_at = now() - interval '1 day'`,
+    );
+    const again = await claim();
+    expect(again.attempts).toBe(1);
+    await jobs.postpone(again, 'Still waiting.');
+    expect(await jobs.secondsUntilDue()).toBeGreaterThan(250);
+    expect(await jobs.secondsUntilDue()).toBeLessThanOrEqual(300);
+  });
+
   test('carries on with the vectors when its text is complete', async () => {
     const vector = new Array(DIMENSIONS).fill(0.5);
     await index(['one', 'two', 'three']);

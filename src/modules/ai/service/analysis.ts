@@ -27,10 +27,8 @@ const LEASE_SECONDS = 240;
 /** Chunks that are saved, and chunks that are embedded, in one step. */
 const CHUNKS_SAVED_AT_ONCE = 256;
 const CHUNKS_EMBEDDED_AT_ONCE = 64;
-/** Faults of our own making end a job soon; a dependency that is away may stay away for a day. */
+/** That failed for reasons of our own, or took their worker with them. */
 const MAX_ATTEMPTS = 5;
-const MAX_ATTEMPTS_WAITING = 200;
-const MAX_DELAY_SECONDS = 600;
 
 export interface AnalysisService {
   /** Takes over what storage has recorded since the last call. */
@@ -70,8 +68,8 @@ export function createAnalysisService(dependencies: AnalysisDependencies): Analy
 async function runJob(dependencies: AnalysisDependencies, job: Job): Promise<void> {
   const { jobs, logger, now } = dependencies;
   const startedAt = now();
-  // Attempts that ended without an error took their worker with them; that must not go on for ever either.
-  if (job.attempts > MAX_ATTEMPTS_WAITING) return giveUp(jobs, job);
+  // Attempts that ended without an error took their worker with them; that must not go on for ever.
+  if (job.attempts > MAX_ATTEMPTS) return giveUp(jobs, job, MAX_ATTEMPTS);
   try {
     const outcome = await analyse(dependencies, job);
     if (outcome === 'lease_lost') return;
@@ -137,16 +135,18 @@ async function saveVectors(
 }
 
 async function putBack(jobs: JobRepository, job: Job, error: unknown): Promise<void> {
-  const waiting = error instanceof DependencyError || error instanceof ModelUnavailableError;
-  if (job.attempts >= (waiting ? MAX_ATTEMPTS_WAITING : MAX_ATTEMPTS)) return giveUp(jobs, job);
-  const delaySeconds = Math.min(MAX_DELAY_SECONDS, 2 ** Math.min(job.attempts, 10));
-  await jobs.release(job, reasonFor(error), delaySeconds);
+  const reason = reasonFor(error);
+  // What is away comes back some day; nothing is given up for it.
+  if (error instanceof DependencyError || error instanceof ModelUnavailableError)
+    return jobs.postpone(job, reason);
+  if (job.attempts >= MAX_ATTEMPTS) return giveUp(jobs, job, job.attempts);
+  await jobs.release(job, reason, 2 ** job.attempts);
 }
 
-function giveUp(jobs: JobRepository, job: Job): Promise<void> {
+function giveUp(jobs: JobRepository, job: Job, attempts: number): Promise<void> {
   return jobs.finish(job, {
     status: 'failed',
-    reason: `The analysis was given up after ${job.attempts} attempts.`,
+    reason: `The analysis was given up after ${attempts} attempts.`,
   });
 }
 
