@@ -61,6 +61,7 @@ async function start(): Promise<void> {
 
 async function waitForModel(running: Stack): Promise<void> {
   const until = Date.now() + MODEL_WAIT_MS;
+  log('  embedding model: looking for it; the first time it is downloaded…');
   while (Date.now() < until && !stopping) {
     const model = await running.embeddingModel().catch(() => undefined);
     if (model?.state === 'ready') return log(`  embedding model: ${model.id} (${model.source ?? 'cached'})`);

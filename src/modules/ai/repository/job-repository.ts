@@ -59,7 +59,7 @@ export function createJobRepository(db: Database): JobRepository {
           status: 'processing',
           reason: null,
           leaseToken,
-          leaseUntil: sql`now() + ${leaseSeconds} * interval '1 second'`,
+          leaseUntil: inSeconds(sql`${leaseSeconds}`),
           attempts: sql`${analyses.attempts} + 1`,
           updatedAt: sql`now()`,
         })
@@ -76,7 +76,7 @@ export function createJobRepository(db: Database): JobRepository {
     async renew(job, leaseSeconds) {
       const rows = await db
         .update(analyses)
-        .set({ leaseUntil: sql`now() + ${leaseSeconds} * interval '1 second'` })
+        .set({ leaseUntil: inSeconds(sql`${leaseSeconds}`) })
         .where(isOurs(job))
         .returning({ versionId: analyses.versionId });
       return rows.length > 0;
