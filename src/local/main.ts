@@ -3,7 +3,6 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createDemoAccount, howToUse, writeDemoCredentials } from './demo.ts';
-import { endOrphans, rememberWorkerd } from './orphans.ts';
 import { lockDataDir } from './postgres/data-dir-lock.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -37,7 +36,6 @@ async function start(): Promise<void> {
     throw new Error(`PORT must be a number from 1 to 65535, not ${process.env.PORT}`);
   const lock = await lockDataDir(dataDir);
   process.on('exit', () => void lock.release());
-  await endOrphans(dataDir);
   if (!(await isFree(port)))
     throw new Error(`port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
   log(`Starting AI Cloud Storage (${composition}), data in ${dataDir}`);
@@ -49,7 +47,6 @@ async function start(): Promise<void> {
     port,
     log: (line) => log(`  ${line}`),
   });
-  await rememberWorkerd(dataDir);
   if (stopping) return stop(0);
   await waitForModel(stack);
   await waitUntilReady(stack.url);
