@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Fetcher } from '../core/config/config.ts';
 import { idPattern } from '../core/database/columns.ts';
+import { CLIENT_ADDRESS_HEADER } from '../core/http/caller.ts';
 import { callSibling } from '../core/resilience/sibling.ts';
 
 export const fileIdSchema = z.string().regex(idPattern('file'), 'must be a file id, file_…');
@@ -55,14 +56,20 @@ export type VersionSource = z.infer<typeof versionSourceSchema>;
 export const fileLookupSchema = z.object({ ids: z.array(fileIdSchema).max(100) });
 export const filePageSchema = z.object({ items: z.array(fileSchema), nextCursor: z.string().nullable() });
 
+/** A request goes on to a sibling with the credential and the address it came with. */
+export interface CallInTheNameOf {
+  readonly credential: string;
+  readonly address: string | null;
+}
+
 /** What the AI module asks of the storage module. Internal paths are not routed by the gateway. */
 export interface StorageClient {
   /** Events after `cursor` (null: from the beginning), oldest first, complete and in order. */
   events(cursor: string | null, limit: number): Promise<StorageEvent[]>;
   /** Undefined when the version is gone, or its file is in the trash. */
   versionSource(versionId: string): Promise<VersionSource | undefined>;
-  /** Those of the files that the bearer of `authorization` may see now, in no particular order. */
-  files(ids: readonly string[], authorization: string): Promise<File[]>;
+  /** Those of the files that the caller may see now, in no particular order. */
+  files(ids: readonly string[], caller: CallInTheNameOf): Promise<File[]>;
 }
 
 export interface StorageClientOptions {
@@ -76,8 +83,13 @@ export function createStorageClient({
   serviceToken,
   requestId,
 }: StorageClientOptions): StorageClient {
-  function send(path: string, authorization: string, body?: unknown): Promise<Response> {
-    const headers = { authorization, 'x-request-id': requestId, 'content-type': 'application/json' };
+  function send(path: string, { credential, address }: CallInTheNameOf, body?: unknown): Promise<Response> {
+    const headers = {
+      authorization: `Bearer ${credential}`,
+      'x-request-id': requestId,
+      'content-type': 'application/json',
+      ...(address === null ? {} : { [CLIENT_ADDRESS_HEADER]: address }),
+    };
     return callSibling(
       'storage',
       storage,
@@ -85,7 +97,7 @@ export function createStorageClient({
       body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) },
     );
   }
-  const asService = async () => `Bearer ${await serviceToken()}`;
+  const asService = async () => ({ credential: await serviceToken(), address: null });
 
   return {
     async events(cursor, limit) {
@@ -102,8 +114,8 @@ export function createStorageClient({
       await response.body?.cancel();
       return undefined;
     },
-    async files(ids, authorization) {
-      const response = await send('/internal/files/lookup', authorization, { ids });
+    async files(ids, caller) {
+      const response = await send('/internal/files/lookup', caller, { ids });
       return z.object({ items: z.array(fileSchema) }).parse(await response.json()).items;
     },
   };

@@ -1,7 +1,9 @@
 import { cors } from 'hono/cors';
 import { type CoreVariables, createHttpApp } from '../core/http/app.ts';
 import { coreError } from '../core/http/app-error.ts';
+import { CLIENT_ADDRESS_HEADER, CLIENT_PLACE_HEADER } from '../core/http/caller.ts';
 import type { EdgeModule } from '../core/http/edge-module.ts';
+import { clientAddress, clientPlace } from './client-address.ts';
 import { gatewayConfig } from './config.ts';
 import { joinContracts } from './contract.ts';
 import { docsPage } from './docs-page.ts';
@@ -35,6 +37,8 @@ export function createGateway(): EdgeModule {
         'content-range',
         'etag',
         'location',
+        'ratelimit',
+        'ratelimit-policy',
         'retry-after',
         'x-request-id',
       ],
@@ -66,9 +70,19 @@ export function createGateway(): EdgeModule {
     if (module === undefined) throw coreError('not_found', { detail: 'The contract is at /openapi.json.' });
     const headers = new Headers(c.req.raw.headers);
     headers.set('x-request-id', c.get('requestId'));
+    const { ENVIRONMENT } = gatewayConfig(c.env);
+    setOrDelete(headers, CLIENT_ADDRESS_HEADER, clientAddress(c.req.raw, ENVIRONMENT));
+    setOrDelete(headers, CLIENT_PLACE_HEADER, clientPlace(c.req.raw, ENVIRONMENT));
     return module.fetch(new Request(c.req.raw, { headers }));
   });
   return { fetch: (request, env, ctx) => app.fetch(request, env, ctx) };
+}
+
+/** Whatever a client sent under this name does not get through. */
+function setOrDelete(headers: Headers, name: string, value: string | null): void {
+  // A header is bytes: a place may hold letters beyond them.
+  if (value === null) headers.delete(name);
+  else headers.set(name, encodeURI(value));
 }
 
 /** Hono decodes leniently: a query that is not UTF-8 would be taken literally, and a file get a name nobody sent. */

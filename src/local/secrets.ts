@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exportJWK, generateKeyPair } from 'jose';
 import { z } from 'zod';
 
 const secretsSchema = z.object({
@@ -10,8 +9,8 @@ const secretsSchema = z.object({
   s3AccessKeyId: z.string().min(8),
   s3SecretAccessKey: z.string().min(16),
   serviceTokenSecret: z.string().min(32),
-  /** A JSON Web Key Set, as text. */
-  signingKeys: z.string().min(32),
+  /** `id:key`, as the keyring takes it. */
+  authEncryptionKeys: z.string().min(43),
   demoPassword: z.string().min(12),
 });
 export type LocalSecrets = z.infer<typeof secretsSchema>;
@@ -24,24 +23,22 @@ export async function loadSecrets(dataDir: string): Promise<LocalSecrets> {
     throw error;
   });
   if (text !== undefined) return secretsSchema.parse(JSON.parse(text));
-  const secrets = await makeSecrets();
+  const secrets = makeSecrets();
   await mkdir(dataDir, { recursive: true });
   await writeFile(`${path}.new`, JSON.stringify(secrets, null, 2), { mode: 0o600 });
   await rename(`${path}.new`, path);
   return secrets;
 }
 
-async function makeSecrets(): Promise<LocalSecrets> {
+function makeSecrets(): LocalSecrets {
   const random = (bytes: number) => randomBytes(bytes).toString('base64url');
-  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-  const key = { ...(await exportJWK(privateKey)), kid: random(8) };
   return {
     postgresPassword: random(24),
     redisToken: random(24),
     s3AccessKeyId: `local${randomBytes(8).toString('hex')}`,
     s3SecretAccessKey: random(32),
     serviceTokenSecret: random(36),
-    signingKeys: JSON.stringify({ keys: [key] }),
+    authEncryptionKeys: `k1:${random(32)}`,
     demoPassword: random(12),
   };
 }

@@ -157,7 +157,7 @@ function bindingsOf(
     S3_SECRET_ACCESS_KEY: (env.S3_ENDPOINT && env.S3_SECRET_ACCESS_KEY) || secrets.s3SecretAccessKey,
     SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret,
     SIDECAR_URL: own(services.sidecar.port),
-    AUTH_SIGNING_KEYS: secrets.signingKeys,
+    AUTH_ENCRYPTION_KEYS: secrets.authEncryptionKeys,
     AUTH_ISSUER: `http://127.0.0.1:${options.port}`,
     AUTH_AUDIENCE: 'ai-cloud-storage',
     ACCESS_TOKEN_SECONDS: env.ACCESS_TOKEN_SECONDS ?? '3600',

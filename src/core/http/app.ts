@@ -2,7 +2,6 @@ import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { v7 as uuidv7 } from 'uuid';
-import type { AccessTokenVerifier, Principal } from '../security/access-token.ts';
 import { createLogger, describeError, type Logger, type LogLevel } from '../telemetry/logger.ts';
 import { coreError } from './app-error.ts';
 import { problemResponse, toAppError } from './problem.ts';
@@ -11,11 +10,6 @@ import { problemResponse, toAppError } from './problem.ts';
 export interface CoreVariables {
   requestId: string;
   logger: Logger;
-}
-
-/** Handlers behind `authenticate` know who is asking. */
-export interface AuthenticatedVariables extends CoreVariables {
-  principal: Principal;
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -100,24 +94,6 @@ function logRequests(module: string): MiddlewareHandler<{ Bindings: object; Vari
   };
 }
 
-/** Lets a request pass only with a valid access token in `Authorization: Bearer`; never from the URL. */
-export function authenticate(
-  verifier: (env: object) => AccessTokenVerifier,
-): MiddlewareHandler<{ Bindings: object; Variables: AuthenticatedVariables }> {
-  return async (c, next) => {
-    c.set('principal', await verifier(c.env).verify(bearerToken(c.req.raw)));
-    await next();
-  };
-}
-
-/** @throws AppError `unauthorized` when the request carries no bearer token. */
-export function bearerToken(request: Request): string {
-  const token = /^Bearer ([A-Za-z0-9._~+/=-]+)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
-  if (token === undefined)
-    throw coreError('unauthorized', { detail: 'Send an access token: Authorization: Bearer …' });
-  return token;
-}
-
 const JSON_BODY_BYTES = 64 * 1024;
 
 /** Refuses a JSON body over the limit before it is parsed, counting bytes where no length was announced. */
@@ -130,11 +106,20 @@ export function limitBody(maxSize: number = JSON_BODY_BYTES): MiddlewareHandler 
   });
 }
 
-/** Publishes the module's part of the contract; the gateway joins the parts. */
+/**
+ * Publishes the module's part of the contract; the gateway joins the parts.
+ * @throws Error when an operation says neither what it takes to call it nor that anybody may: default deny.
+ */
 export function describeApi<Variables extends CoreVariables>(
   app: ReturnType<typeof createHttpApp<Variables>>,
   title: string,
 ): void {
+  for (const definition of app.openAPIRegistry.definitions) {
+    if (definition.type !== 'route') continue;
+    const { method, path } = definition.route;
+    if (!('x-permission' in definition.route) && !('x-public' in definition.route))
+      throw new Error(`${method} ${path} declares no permission`);
+  }
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',

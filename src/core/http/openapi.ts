@@ -23,6 +23,7 @@ const DESCRIPTIONS = {
   413: 'The body is too large',
   416: 'The range is outside of the file',
   422: 'Understood, but not acceptable',
+  429: 'Too many requests; try again after `Retry-After`',
   503: 'A part of the service is unavailable; try again after `Retry-After`',
 } as const;
 

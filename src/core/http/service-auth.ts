@@ -1,7 +1,8 @@
 import type { MiddlewareHandler } from 'hono';
 import { type ServiceName, verifyServiceToken } from '../security/service-token.ts';
-import { bearerToken, type CoreVariables } from './app.ts';
+import type { CoreVariables } from './app.ts';
 import { coreError } from './app-error.ts';
+import { bearerToken } from './authorize.ts';
 
 /** Lets only our own services pass, by a service token made out to `audience`. */
 export function authenticateService(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 import type { Fetcher } from '../config/config.ts';
+import { idPattern } from '../database/columns.ts';
 import { coreError } from '../http/app-error.ts';
 import { DependencyError } from '../resilience/dependency.ts';
 import { callSibling } from '../resilience/sibling.ts';
@@ -9,15 +10,17 @@ import { callSibling } from '../resilience/sibling.ts';
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
 export const ACCESS_TOKEN_ALGORITHM = 'EdDSA';
 
-/** The person behind a request, as a verified access token names them. */
-export interface Principal {
+/** What an access token says by itself; what its bearer may do is asked of the database (authenticator.ts). */
+export interface AccessTokenClaims {
   readonly userId: string;
   readonly sessionId: string;
+  /** The key that signed it. */
+  readonly keyId: string;
 }
 
 export interface AccessTokenVerifier {
   /** @throws AppError `unauthorized` or `token_expired`; DependencyError when no key could be fetched. */
-  verify(token: string): Promise<Principal>;
+  verify(token: string): Promise<AccessTokenClaims>;
 }
 
 export interface VerifierOptions {
@@ -30,12 +33,14 @@ export interface VerifierOptions {
 }
 
 interface Verified {
-  readonly principal: Principal;
+  readonly claims: AccessTokenClaims;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
 }
 
 const CLOCK_TOLERANCE_SECONDS = 30;
+/** No token of ours lives longer; an `exp` beyond it was written in milliseconds, or by somebody else. */
+const LONGEST_LIFETIME_SECONDS = 86_400;
 /** The key set is at fault, not the token. ERR_JOSE_GENERIC is an answer that is no JSON, or no 200. */
 const KEY_SET_FAULTS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
 
@@ -46,10 +51,11 @@ export function createAccessTokenVerifier(options: VerifierOptions): AccessToken
   const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', 'http://auth'), {
     [customFetch]: () => callSibling('auth', options.auth, '/.well-known/jwks.json'),
     cooldownDuration: 10_000,
+    cacheMaxAge: 60_000,
   });
 
   async function check(token: string): Promise<Verified> {
-    const { payload } = await jwtVerify(token, keys, {
+    const { payload, protectedHeader } = await jwtVerify(token, keys, {
       algorithms: [ACCESS_TOKEN_ALGORITHM],
       typ: ACCESS_TOKEN_TYPE,
       issuer: options.issuer,
@@ -59,22 +65,29 @@ export function createAccessTokenVerifier(options: VerifierOptions): AccessToken
       currentDate: new Date(options.now()),
     });
     const { sub, sid, exp } = payload;
-    if (typeof sub !== 'string' || typeof sid !== 'string' || exp === undefined)
+    const { kid } = protectedHeader;
+    if (!isId('usr', sub) || !isId('ses', sid) || exp === undefined || kid === undefined)
       throw coreError('unauthorized');
-    return { principal: { userId: sub, sessionId: sid }, expiresAt: exp * 1000 };
+    if (exp * 1000 > options.now() + (LONGEST_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS) * 1000)
+      throw coreError('unauthorized', { detail: 'The access token is not valid.' });
+    return { claims: { userId: sub, sessionId: sid, keyId: kid }, expiresAt: exp * 1000 };
   }
 
   return {
     async verify(token) {
       const hash = createHash('sha256').update(token).digest('base64url');
       const known = verified.get(hash);
-      if (known && known.expiresAt > options.now()) return known.principal;
+      if (known && known.expiresAt > options.now()) return known.claims;
       const fresh = await check(token).catch((error: unknown) => Promise.reject(asRefusal(error)));
       if (verified.size >= cacheSize) evictOldest(verified);
       verified.set(hash, fresh);
-      return fresh.principal;
+      return fresh.claims;
     },
   };
+}
+
+function isId(prefix: 'usr' | 'ses', value: unknown): value is string {
+  return typeof value === 'string' && idPattern(prefix).test(value);
 }
 
 function asRefusal(error: unknown): unknown {

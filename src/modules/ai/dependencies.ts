@@ -13,8 +13,9 @@ import {
   serviceTokenConfigSchema,
 } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
+import type { Guard } from '../../core/http/authorize.ts';
+import { createGuard } from '../../core/http/guard.ts';
 import { createDependency } from '../../core/resilience/dependency.ts';
-import { type AccessTokenVerifier, createAccessTokenVerifier } from '../../core/security/access-token.ts';
 import { type ServiceName, signServiceToken } from '../../core/security/service-token.ts';
 import { createLogger } from '../../core/telemetry/logger.ts';
 import { createInferenceEmbedder } from './adapters/inference-embedder.ts';
@@ -41,7 +42,7 @@ export const aiConfigSchema = z.object({
 export interface AiDependencies {
   readonly search: (requestId: string) => SearchService;
   readonly analysis: (requestId: string) => AnalysisService;
-  readonly verifier: AccessTokenVerifier;
+  readonly guard: Guard;
   readonly check: () => Promise<void>;
 }
 
@@ -84,12 +85,7 @@ export function createAiDependencies(env: object): AiDependencies {
         now: Date.now,
         logger: logger.child({ requestId }),
       }),
-    verifier: createAccessTokenVerifier({
-      issuer: config.AUTH_ISSUER,
-      audience: config.AUTH_AUDIENCE,
-      auth: config.AUTH,
-      now: Date.now,
-    }),
+    guard: createGuard({ config, db, auth: config.AUTH }),
     check: async () => {
       await db.execute('select 1');
     },

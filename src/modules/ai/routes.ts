@@ -1,5 +1,6 @@
 import { perEnvironment } from '../../core/config/per-environment.ts';
-import { authenticate, createHttpApp, describeApi } from '../../core/http/app.ts';
+import { createHttpApp, describeApi } from '../../core/http/app.ts';
+import { provideGuard } from '../../core/http/authorize.ts';
 import type { EdgeModule } from '../../core/http/edge-module.ts';
 import { mountReadiness } from '../../core/http/health.ts';
 import { mountAnalysis } from './api/analysis.ts';
@@ -14,10 +15,7 @@ export function createAiModule(): EdgeModule {
   const app = createHttpApp<AiVariables>('ai');
 
   mountReadiness(app, (env) => dependencies(env).check());
-  app.use(
-    '/v1/*',
-    authenticate((env) => dependencies(env).verifier),
-  );
+  app.use(provideGuard((env) => dependencies(env).guard));
   app.use('/v1/*', async (c, next) => {
     c.set('search', dependencies(c.env).search(c.get('requestId')));
     await next();

@@ -1,95 +1,113 @@
-import { createHash } from 'node:crypto';
-import { z } from 'zod';
-import {
-  accessTokenConfigSchema,
-  databaseConfigSchema,
-  parseConfig,
-  runtimeConfigSchema,
-} from '../../core/config/config.ts';
-import { createDatabase } from '../../core/database/client.ts';
+import type { z } from 'zod';
+import { createUpstashRateLimiter } from '../../core/cache/upstash-rate-limiter.ts';
+import { parseConfig } from '../../core/config/config.ts';
+import { createDatabase, type Database } from '../../core/database/client.ts';
 import { newId } from '../../core/database/columns.ts';
-import { type AccessTokenVerifier, createAccessTokenVerifier } from '../../core/security/access-token.ts';
+import type { Guard } from '../../core/http/authorize.ts';
+import { createGuard } from '../../core/http/guard.ts';
+import { createKeyring } from '../../core/security/keyring.ts';
+import { hashSecret, newSecret } from '../../core/security/secret.ts';
 import { createLogger } from '../../core/telemetry/logger.ts';
 import { createJoseTokens } from './adapters/jose-tokens.ts';
 import { createScryptPasswords } from './adapters/scrypt-passwords.ts';
-import { signingKeysSchema } from './models.ts';
-import { createAuthRepository } from './repository.ts';
-import { type AuthService, createAuthService } from './service.ts';
+import { authConfigSchema } from './config.ts';
+import type { AccessTokens } from './ports/sessions.ts';
+import { createAccountRepository } from './repository/accounts.ts';
+import { createOneTimeTokenRepository } from './repository/one-time-tokens.ts';
+import { createSessionRepository } from './repository/sessions.ts';
+import { createSigningKeyRepository } from './repository/signing-keys.ts';
+import { type Accounts, createAccounts } from './service/accounts.ts';
+import { createOneTimeTokens } from './service/one-time-tokens.ts';
+import { createSessions, type Sessions } from './service/sessions.ts';
+import { createFinishSignIn } from './service/sign-in.ts';
 
-const DAY = 24 * 60 * 60;
-
-const jsonSchema = z.string().transform((text, context) => {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value;
-  } catch {
-    context.addIssue('must be JSON');
-    return z.NEVER;
-  }
-});
-
-export const authConfigSchema = z.object({
-  ...runtimeConfigSchema.shape,
-  ...databaseConfigSchema.shape,
-  ...accessTokenConfigSchema.shape,
-  /** Secret: a JSON Web Key Set of private Ed25519 keys; the first one signs. */
-  AUTH_SIGNING_KEYS: jsonSchema.pipe(signingKeysSchema),
-  ACCESS_TOKEN_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
-  REFRESH_TOKEN_SECONDS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(30 * DAY),
-  SESSION_SECONDS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(90 * DAY),
-});
+/** The use cases of the module, one per room, for handlers. */
+export interface AuthServices {
+  readonly accounts: Accounts;
+  readonly sessions: Sessions;
+  readonly accessTokens: AccessTokens;
+}
 
 export interface AuthDependencies {
-  readonly service: AuthService;
-  readonly verifier: AccessTokenVerifier;
+  readonly services: AuthServices;
+  readonly guard: Guard;
   readonly check: () => Promise<void>;
 }
 
 export function createAuthDependencies(env: object): AuthDependencies {
-  const config = parseConfig('auth', authConfigSchema, env);
+  const foundation = createFoundation(parseConfig('auth', authConfigSchema, env));
+  const { db } = foundation;
+  return {
+    services: createServices(foundation),
+    guard: foundation.guard,
+    check: async () => {
+      await db.execute('select 1');
+    },
+  };
+}
+
+/** What every room builds on. */
+function createFoundation(config: z.output<typeof authConfigSchema>) {
   const logger = createLogger(config.LOG_LEVEL, { module: 'auth' });
+  const db: Database = createDatabase(config);
+  const keyring = createKeyring(config.AUTH_ENCRYPTION_KEYS);
+  const now = () => new Date();
   const accessTokens = createJoseTokens({
-    keys: config.AUTH_SIGNING_KEYS,
+    repository: createSigningKeyRepository(db),
+    keyring,
     issuer: config.AUTH_ISSUER,
     audience: config.AUTH_AUDIENCE,
     lifetimeSeconds: config.ACCESS_TOKEN_SECONDS,
+    now,
   });
-  const db = createDatabase(config);
-  const service = createAuthService({
-    repository: createAuthRepository(db),
-    passwords: createScryptPasswords(),
+  const guard = createGuard({
+    config,
+    db,
+    auth: { fetch: async () => Response.json(await accessTokens.publicKeys()) },
+  });
+  return {
+    config,
+    logger,
+    db,
+    keyring,
+    now,
     accessTokens,
-    newId,
-    newSecret: () => toBase64Url(crypto.getRandomValues(new Uint8Array(32))),
-    hashSecret: (secret) => createHash('sha256').update(secret).digest('base64url'),
-    now: () => new Date(),
-    refreshSeconds: config.REFRESH_TOKEN_SECONDS,
-    sessionSeconds: config.SESSION_SECONDS,
-    onRefreshReuse: (requestId) => logger.warn('refresh token refused, session revoked', { requestId }),
-  });
-  const verifier = createAccessTokenVerifier({
-    issuer: config.AUTH_ISSUER,
-    audience: config.AUTH_AUDIENCE,
-    auth: { fetch: async () => Response.json(service.publicKeys()) },
-    now: Date.now,
-  });
-  const check = async () => {
-    await db.execute('select 1');
+    guard,
+    recordAudit: guard.recordAudit,
+    limiter: createUpstashRateLimiter(config, logger),
+    passwords: createScryptPasswords(),
+    oneTimeTokens: createOneTimeTokens({
+      repository: createOneTimeTokenRepository(db),
+      newSecret,
+      hashSecret,
+      now,
+    }),
   };
-  return { service, verifier, check };
 }
+export type Foundation = ReturnType<typeof createFoundation>;
 
-function toBase64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '');
+function createServices(foundation: Foundation): AuthServices {
+  const { config, db, keyring, now, accessTokens, passwords, recordAudit } = foundation;
+  const sessions = createSessions({
+    repository: createSessionRepository(db),
+    accessTokens,
+    keyring,
+    newId,
+    newSecret,
+    hashSecret,
+    now,
+    idleSeconds: config.REFRESH_TOKEN_SECONDS,
+    sessionSeconds: config.SESSION_SECONDS,
+    graceSeconds: config.REFRESH_GRACE_SECONDS,
+  });
+  const finishSignIn = createFinishSignIn({ sessions, challengeSecondFactor: async () => undefined });
+  const accounts = createAccounts({
+    repository: createAccountRepository(db),
+    passwords,
+    sessions,
+    finishSignIn,
+    recordAudit,
+    newId,
+  });
+  return { accounts, sessions, accessTokens };
 }

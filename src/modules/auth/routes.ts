@@ -1,11 +1,12 @@
 import { perEnvironment } from '../../core/config/per-environment.ts';
-import { authenticate, createHttpApp, describeApi, limitBody } from '../../core/http/app.ts';
+import { createHttpApp, describeApi, limitBody } from '../../core/http/app.ts';
+import { provideGuard } from '../../core/http/authorize.ts';
 import type { EdgeModule } from '../../core/http/edge-module.ts';
 import { mountReadiness } from '../../core/http/health.ts';
 import { mountAccounts } from './api/accounts.ts';
 import type { AuthVariables } from './api/app.ts';
-import { mountKeys } from './api/keys.ts';
 import { mountSessions } from './api/sessions.ts';
+import { mountSigningKeys } from './api/signing-keys.ts';
 import { createAuthDependencies } from './dependencies.ts';
 
 /** The auth module's one door. */
@@ -14,23 +15,16 @@ export function createAuthModule(): EdgeModule {
   const app = createHttpApp<AuthVariables>('auth');
 
   mountReadiness(app, (env) => dependencies(env).check());
-  app.use('/v1/auth/*', limitBody());
-  app.use(
-    '/v1/auth/me',
-    authenticate((env) => dependencies(env).verifier),
-  );
-  app.use(
-    '/v1/auth/logout',
-    authenticate((env) => dependencies(env).verifier),
-  );
+  app.use(limitBody());
+  app.use(provideGuard((env) => dependencies(env).guard));
   app.use(async (c, next) => {
-    c.set('service', dependencies(c.env).service);
+    c.set('services', dependencies(c.env).services);
     await next();
   });
 
   mountAccounts(app);
   mountSessions(app);
-  mountKeys(app);
+  mountSigningKeys(app);
   describeApi(app, 'Auth');
   return { fetch: (request, env, ctx) => app.fetch(request, env, ctx) };
 }

@@ -11,9 +11,10 @@ import {
 import { createDatabase } from '../../core/database/client.ts';
 import { newId } from '../../core/database/columns.ts';
 import { createQueueWakeUp, queueSchema, type WakeUp } from '../../core/events/wake-up.ts';
+import type { Guard } from '../../core/http/authorize.ts';
+import { createGuard } from '../../core/http/guard.ts';
 import { digestWhileReading, sha256Hex } from '../../core/objects/digest.ts';
 import { createS3ObjectStore } from '../../core/objects/s3-object-store.ts';
-import { type AccessTokenVerifier, createAccessTokenVerifier } from '../../core/security/access-token.ts';
 import { createLogger } from '../../core/telemetry/logger.ts';
 import { createStorageRepository } from './repository/storage-repository.ts';
 import { createStorageService, type StorageService } from './service.ts';
@@ -38,7 +39,7 @@ export const storageConfigSchema = z.object({
 
 export interface StorageDependencies {
   readonly service: StorageService;
-  readonly verifier: AccessTokenVerifier;
+  readonly guard: Guard;
   readonly serviceTokenSecret: string;
   readonly wakeUp: WakeUp;
   /** Answers when database and object store do. */
@@ -58,12 +59,7 @@ export function createStorageDependencies(env: object): StorageDependencies {
         body instanceof Uint8Array ? { body, sha256: sha256Hex(body) } : digestWhileReading(body, size),
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
     }),
-    verifier: createAccessTokenVerifier({
-      issuer: config.AUTH_ISSUER,
-      audience: config.AUTH_AUDIENCE,
-      auth: config.AUTH,
-      now: Date.now,
-    }),
+    guard: createGuard({ config, db, auth: config.AUTH }),
     serviceTokenSecret: config.SERVICE_TOKEN_SECRET,
     wakeUp: createQueueWakeUp(config.EVENTS, createLogger(config.LOG_LEVEL, { module: 'storage' })),
     check: async () => {

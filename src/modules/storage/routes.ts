@@ -1,5 +1,6 @@
 import { perEnvironment } from '../../core/config/per-environment.ts';
-import { authenticate, createHttpApp, describeApi, limitBody } from '../../core/http/app.ts';
+import { createHttpApp, describeApi, limitBody } from '../../core/http/app.ts';
+import { authorize, provideGuard } from '../../core/http/authorize.ts';
 import type { EdgeModule } from '../../core/http/edge-module.ts';
 import { mountReadiness } from '../../core/http/health.ts';
 import { authenticateService } from '../../core/http/service-auth.ts';
@@ -14,12 +15,11 @@ import { createStorageDependencies } from './dependencies.ts';
 export function createStorageModule(): EdgeModule {
   const dependencies = perEnvironment(createStorageDependencies);
   const app = createHttpApp<StorageVariables>('storage');
-  const user = authenticate((env) => dependencies(env).verifier);
   const service = authenticateService((env) => dependencies(env).serviceTokenSecret, 'storage');
 
   mountReadiness(app, (env) => dependencies(env).check());
-  app.use('/v1/*', user);
-  app.use('/internal/files/*', user, limitBody());
+  app.use(provideGuard((env) => dependencies(env).guard));
+  app.use('/internal/files/*', authorize('files:read', false), limitBody());
   app.use('/internal/events', service);
   app.use('/internal/versions/*', service);
   app.on(['POST', 'PATCH'], ['/v1/folders', '/v1/files/:id'], limitBody());

@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
-import { bearer, json, problems } from '../../../core/http/openapi.ts';
+import { permit } from '../../../core/http/authorize.ts';
+import { json, problems } from '../../../core/http/openapi.ts';
 import { analysisSchema, fileParamsSchema } from '../models.ts';
 import type { AiApp } from './app.ts';
 
@@ -8,9 +9,9 @@ const analysisRoute = createRoute({
   path: '/v1/files/{id}/analysis',
   tags: ['analysis'],
   summary: 'What is known of the content of the current version',
-  security: bearer,
+  ...permit('files:read'),
   request: { params: fileParamsSchema },
-  responses: { 200: json(analysisSchema, 'The analysis'), ...problems(400, 401, 404, 409, 503) },
+  responses: { 200: json(analysisSchema, 'The analysis'), ...problems(400, 401, 403, 404, 409, 503) },
 });
 
 export function mountAnalysis(app: AiApp): void {

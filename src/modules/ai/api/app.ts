@@ -1,7 +1,8 @@
-import type { AuthenticatedVariables, createHttpApp } from '../../../core/http/app.ts';
+import type { createHttpApp } from '../../../core/http/app.ts';
+import type { GuardedVariables } from '../../../core/http/authorize.ts';
 import type { SearchService } from '../service/search.ts';
 
-export interface AiVariables extends AuthenticatedVariables {
+export interface AiVariables extends GuardedVariables {
   search: SearchService;
 }
 

@@ -110,7 +110,7 @@ describe('searching', () => {
     updatedAt: '2026-01-01T00:00:00.000Z',
   });
   const coverage = { indexed: 3, pending: 0, failed: 0, skipped: 0 };
-  const caller = { userId: 'usr_1', authorization: 'Bearer x' };
+  const caller = { userId: 'usr_1', credential: 'x', address: null };
 
   const repository: SearchRepository = {
     search: async (_user, _query, { keyword, vector }) => ({

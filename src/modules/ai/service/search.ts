@@ -1,4 +1,4 @@
-import type { File, StorageClient } from '../../../contracts/storage.ts';
+import type { CallInTheNameOf, File, StorageClient } from '../../../contracts/storage.ts';
 import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
 import { aiError } from '../errors.ts';
 import {
@@ -19,10 +19,9 @@ export interface SearchDependencies {
   readonly logger: Logger;
 }
 
-export interface Caller {
+/** Who searches, and what storage is asked with: it checks for itself what it shows. */
+export interface Caller extends CallInTheNameOf {
   readonly userId: string;
-  /** Their `Authorization` header: storage checks for itself what it shows. */
-  readonly authorization: string;
 }
 
 export interface SearchService {
@@ -46,7 +45,7 @@ export function createSearchService(dependencies: SearchDependencies): SearchSer
           ? []
           : storage.files(
               page.map(({ fileId }) => fileId),
-              caller.authorization,
+              caller,
             ),
         page.length === 0 ? [] : repository.passages(q, page),
       ]);

@@ -1,5 +1,5 @@
 import { scrypt, timingSafeEqual } from 'node:crypto';
-import type { Passwords } from '../ports.ts';
+import type { Passwords } from '../ports/accounts.ts';
 
 /** OWASP ASVS 5.0 Appendix C: N = 2^15, r = 8, p = 3; about 32 MiB and a quarter of a second. */
 const PARAMETERS = { ln: 15, r: 8, p: 3 } as const;

@@ -1,8 +1,9 @@
-import type { AuthenticatedVariables, createHttpApp } from '../../../core/http/app.ts';
-import type { AuthService } from '../service.ts';
+import type { createHttpApp } from '../../../core/http/app.ts';
+import type { GuardedVariables } from '../../../core/http/authorize.ts';
+import type { AuthServices } from '../dependencies.ts';
 
-export interface AuthVariables extends AuthenticatedVariables {
-  service: AuthService;
+export interface AuthVariables extends GuardedVariables {
+  services: AuthServices;
 }
 
 export type AuthApp = ReturnType<typeof createHttpApp<AuthVariables>>;

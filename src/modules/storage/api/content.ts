@@ -1,7 +1,8 @@
 import { createRoute } from '@hono/zod-openapi';
 import { fileSchema } from '../../../contracts/storage.ts';
 import { coreError } from '../../../core/http/app-error.ts';
-import { bearer, json, problems } from '../../../core/http/openapi.ts';
+import { permit } from '../../../core/http/authorize.ts';
+import { json, problems } from '../../../core/http/openapi.ts';
 import { storageError } from '../errors.ts';
 import { fileParamsSchema, uploadQuerySchema } from '../models.ts';
 import type { StoredVersion } from '../ports.ts';
@@ -21,9 +22,9 @@ const uploadRoute = createRoute({
   tags: ['files'],
   summary: 'Upload a file: the body is the bytes, or multipart with a field `file`',
   description: 'With `Repr-Digest: sha-256=:…:` the bytes are checked against it.',
-  security: bearer,
+  ...permit('files:write'),
   request: { query: uploadQuerySchema, body: uploadBody },
-  responses: { 201: json(fileSchema, 'The file'), ...problems(400, 401, 404, 409, 411, 413, 422, 503) },
+  responses: { 201: json(fileSchema, 'The file'), ...problems(400, 401, 403, 404, 409, 411, 413, 422, 503) },
 });
 
 const replaceRoute = createRoute({
@@ -31,9 +32,12 @@ const replaceRoute = createRoute({
   path: '/v1/files/{id}/content',
   tags: ['files'],
   summary: 'Write a new version; with If-Match only if nobody else has written since',
-  security: bearer,
+  ...permit('files:write'),
   request: { params: fileParamsSchema, body: uploadBody },
-  responses: { 200: json(fileSchema, 'The file'), ...problems(400, 401, 404, 409, 411, 412, 413, 422, 503) },
+  responses: {
+    200: json(fileSchema, 'The file'),
+    ...problems(400, 401, 403, 404, 409, 411, 412, 413, 422, 503),
+  },
 });
 
 const downloadRoute = createRoute({
@@ -41,13 +45,13 @@ const downloadRoute = createRoute({
   path: '/v1/files/{id}/content',
   tags: ['files'],
   summary: 'The bytes of the current version, or a range of them',
-  security: bearer,
+  ...permit('files:read'),
   request: { params: fileParamsSchema },
   responses: {
     200: { description: 'The bytes', content: bytesContent },
     206: { description: 'The range', content: bytesContent },
     304: { description: 'Not modified' },
-    ...problems(400, 401, 404, 409, 416, 503),
+    ...problems(400, 401, 403, 404, 409, 416, 503),
   },
 });
 

@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { filePageSchema, fileSchema } from '../../../contracts/storage.ts';
-import { bearer, json, jsonBody, problems } from '../../../core/http/openapi.ts';
+import { permit } from '../../../core/http/authorize.ts';
+import { json, jsonBody, problems } from '../../../core/http/openapi.ts';
 import { createFolderSchema, fileParamsSchema, listQuerySchema, updateFileSchema } from '../models.ts';
 import type { StorageApp } from './app.ts';
 
@@ -9,9 +10,9 @@ const listRoute = createRoute({
   path: '/v1/files',
   tags: ['files'],
   summary: 'What is in a folder, oldest first',
-  security: bearer,
+  ...permit('files:read'),
   request: { query: listQuerySchema },
-  responses: { 200: json(filePageSchema, 'A page'), ...problems(400, 401, 404, 503) },
+  responses: { 200: json(filePageSchema, 'A page'), ...problems(400, 401, 403, 404, 503) },
 });
 
 const getRoute = createRoute({
@@ -19,9 +20,9 @@ const getRoute = createRoute({
   path: '/v1/files/{id}',
   tags: ['files'],
   summary: 'A file or folder',
-  security: bearer,
+  ...permit('files:read'),
   request: { params: fileParamsSchema },
-  responses: { 200: json(fileSchema, 'The file'), ...problems(400, 401, 404, 503) },
+  responses: { 200: json(fileSchema, 'The file'), ...problems(400, 401, 403, 404, 503) },
 });
 
 const updateRoute = createRoute({
@@ -29,9 +30,9 @@ const updateRoute = createRoute({
   path: '/v1/files/{id}',
   tags: ['files'],
   summary: 'Rename or move',
-  security: bearer,
+  ...permit('files:write'),
   request: { params: fileParamsSchema, body: jsonBody(updateFileSchema) },
-  responses: { 200: json(fileSchema, 'The file as it is now'), ...problems(400, 401, 404, 409, 503) },
+  responses: { 200: json(fileSchema, 'The file as it is now'), ...problems(400, 401, 403, 404, 409, 503) },
 });
 
 const trashRoute = createRoute({
@@ -39,9 +40,9 @@ const trashRoute = createRoute({
   path: '/v1/files/{id}',
   tags: ['files'],
   summary: 'To the trash; a folder with all that is in it',
-  security: bearer,
+  ...permit('files:write'),
   request: { params: fileParamsSchema },
-  responses: { 204: { description: 'In the trash' }, ...problems(400, 401, 404, 503) },
+  responses: { 204: { description: 'In the trash' }, ...problems(400, 401, 403, 404, 503) },
 });
 
 const createFolderRoute = createRoute({
@@ -49,9 +50,9 @@ const createFolderRoute = createRoute({
   path: '/v1/folders',
   tags: ['files'],
   summary: 'Make a folder',
-  security: bearer,
+  ...permit('files:write'),
   request: { body: jsonBody(createFolderSchema) },
-  responses: { 201: json(fileSchema, 'The folder'), ...problems(400, 401, 404, 409, 503) },
+  responses: { 201: json(fileSchema, 'The folder'), ...problems(400, 401, 403, 404, 409, 503) },
 });
 
 export function mountFiles(app: StorageApp): void {

@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { fileSchema } from '../../../contracts/storage.ts';
-import { bearer, json, problems } from '../../../core/http/openapi.ts';
+import { permit } from '../../../core/http/authorize.ts';
+import { json, problems } from '../../../core/http/openapi.ts';
 import { fileParamsSchema, versionPageSchema, versionParamsSchema, versionsQuerySchema } from '../models.ts';
 import type { StorageApp } from './app.ts';
 
@@ -9,9 +10,9 @@ const listRoute = createRoute({
   path: '/v1/files/{id}/versions',
   tags: ['versions'],
   summary: 'All versions, newest first',
-  security: bearer,
+  ...permit('files:read'),
   request: { params: fileParamsSchema, query: versionsQuerySchema },
-  responses: { 200: json(versionPageSchema, 'A page'), ...problems(400, 401, 404, 503) },
+  responses: { 200: json(versionPageSchema, 'A page'), ...problems(400, 401, 403, 404, 503) },
 });
 
 const restoreRoute = createRoute({
@@ -19,9 +20,9 @@ const restoreRoute = createRoute({
   path: '/v1/files/{id}/versions/{versionId}/restore',
   tags: ['versions'],
   summary: 'Make the content of an old version the newest one',
-  security: bearer,
+  ...permit('files:write'),
   request: { params: versionParamsSchema },
-  responses: { 200: json(fileSchema, 'The file'), ...problems(400, 401, 404, 412, 503) },
+  responses: { 200: json(fileSchema, 'The file'), ...problems(400, 401, 403, 404, 412, 503) },
 });
 
 export function mountVersions(app: StorageApp): void {

@@ -1,0 +1,14 @@
+import { users } from '../../../core/database/schema/auth.ts';
+
+export const userColumns = {
+  id: users.id,
+  kind: users.kind,
+  email: users.email,
+  emailVerifiedAt: users.emailVerifiedAt,
+  name: users.name,
+  passwordHash: users.passwordHash,
+  role: users.role,
+  disabledAt: users.disabledAt,
+  deletedAt: users.deletedAt,
+  createdAt: users.createdAt,
+};
