@@ -8,6 +8,9 @@ import { spawnService } from './spawn-service.ts';
 
 export interface TestDatabase {
   db: Database;
+  /** As DATABASE_URL and DATABASE_FETCH_ENDPOINT. */
+  url: string;
+  endpoint: string;
   close(): Promise<void>;
 }
 
@@ -24,6 +27,8 @@ export async function startTestDatabase(): Promise<TestDatabase> {
   const endpoint = `${service.url}/sql`;
   await migrate(url, await readMigrations(), endpoint);
   return {
+    url,
+    endpoint,
     db: createDatabase({ DATABASE_URL: url, DATABASE_FETCH_ENDPOINT: endpoint }),
     async close() {
       await service.stop('SIGKILL');

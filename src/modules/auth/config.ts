@@ -22,6 +22,16 @@ export const authConfigSchema = z.object({
   REFRESH_TOKEN_SECONDS: seconds().default(30 * DAY),
   /** and after so long in any case. */
   SESSION_SECONDS: seconds().default(90 * DAY),
+  /** `open`: who registers is signed in, and learns that an address is taken. `confirmed`: every address gets the same
+   * answer and an e-mail; `invited`: only with an invitation; `closed`: nobody. */
+  REGISTRATION: z.enum(['open', 'confirmed', 'invited', 'closed']).default('confirmed'),
+  /** HTTP API that takes e-mails (Resend's wire format). */
+  EMAIL_ENDPOINT: z.url(),
+  /** Secret. */
+  EMAIL_API_KEY: z.string().min(1),
+  EMAIL_FROM: z.string().min(3),
+  /** Where links in e-mails lead: `{base}/verify-email?token=…`; the gateway's own pages unless told. */
+  EMAIL_LINK_BASE: z.url().optional(),
   REFRESH_GRACE_SECONDS: z.coerce.number().int().min(0).max(60).default(10),
 });
 export type AuthConfig = z.output<typeof authConfigSchema>;

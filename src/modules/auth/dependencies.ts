@@ -11,13 +11,18 @@ import { createLogger } from '../../core/telemetry/logger.ts';
 import { createJoseTokens } from './adapters/jose-tokens.ts';
 import { createScryptPasswords } from './adapters/scrypt-passwords.ts';
 import { authConfigSchema } from './config.ts';
+import { PASSWORD_MIN } from './models/sign-in.ts';
 import type { AccessTokens } from './ports/sessions.ts';
 import { createAccountRepository } from './repository/accounts.ts';
+import { createEmailRepository } from './repository/emails.ts';
 import { createOneTimeTokenRepository } from './repository/one-time-tokens.ts';
+import { createPolicyRepository } from './repository/policies.ts';
 import { createSessionRepository } from './repository/sessions.ts';
 import { createSigningKeyRepository } from './repository/signing-keys.ts';
 import { type Accounts, createAccounts } from './service/accounts.ts';
+import { createEmails } from './service/emails.ts';
 import { createOneTimeTokens } from './service/one-time-tokens.ts';
+import { createEffectivePolicy } from './service/policies.ts';
 import { createSessions, type Sessions } from './service/sessions.ts';
 import { createFinishSignIn } from './service/sign-in.ts';
 
@@ -76,6 +81,16 @@ function createFoundation(config: z.output<typeof authConfigSchema>) {
     recordAudit: guard.recordAudit,
     limiter: createUpstashRateLimiter(config, logger),
     passwords: createScryptPasswords(),
+    emails: createEmails({ repository: createEmailRepository(db), keyring, newId }),
+    effectivePolicy: createEffectivePolicy(createPolicyRepository(db), {
+      passwordMinLength: PASSWORD_MIN,
+      sessionIdleSeconds: config.REFRESH_TOKEN_SECONDS,
+      sessionSeconds: config.SESSION_SECONDS,
+      maxSessions: 100,
+      requireMfa: false,
+      allowedEmailDomains: [],
+      loginFailures: 5,
+    }),
     oneTimeTokens: createOneTimeTokens({
       repository: createOneTimeTokenRepository(db),
       newSecret,
