@@ -36,6 +36,11 @@ export function functionsOf(composition: Composition): readonly FunctionName[] {
   return composition === 'monolith' ? ['monolith'] : ['gateway', 'auth', 'storage', 'ai'];
 }
 
+/** Those with a cron trigger in their wrangler.toml. */
+function scheduledOf(composition: Composition): readonly FunctionName[] {
+  return composition === 'monolith' ? ['monolith'] : ['auth', 'ai'];
+}
+
 /** workerd through miniflare: the bundles that would be deployed, with service bindings, queue and cron. */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const ownListeners = new Set(SIGNALS.flatMap((signal) => process.listeners(signal)));
@@ -48,7 +53,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
       for (const stream of [stdout, stderr]) stream.pipe(logFile, { end: false });
     },
-    workers: [...workersOf(options), cronWorker(consumer)],
+    workers: [...workersOf(options), cronWorker(scheduledOf(options.composition))],
   });
   const url = await miniflare.ready;
   // Miniflare would end the process on a signal by itself, before the launcher has stopped the services in order.
@@ -90,20 +95,22 @@ function workersOf({ composition, bundles, bindings }: WorkersOptions): WorkerOp
 }
 
 /**
- * Runs the cron trigger of another Worker when it is called. Miniflare's own way from Node waits synchronously, and
+ * Runs the cron triggers of other Workers when it is called. Miniflare's own way from Node waits synchronously, and
  * while the thread waits nobody reads workerd's log: once that pipe is full, both wait for ever.
  */
-function cronWorker(target: string): WorkerOptions {
+function cronWorker(targets: readonly FunctionName[]): WorkerOptions {
   return {
     name: CRON,
     modules: true,
     script: `export default {
       async fetch(request, env) {
-        const { outcome } = await env.TARGET.scheduled({ scheduledTime: new Date(), cron: '* * * * *' });
-        return new Response(outcome, { status: outcome === 'ok' ? 200 : 500 });
+        const runs = Object.values(env).map((target) =>
+          target.scheduled({ scheduledTime: new Date(), cron: '* * * * *' }));
+        const outcomes = (await Promise.all(runs)).map(({ outcome }) => outcome);
+        return Response.json(outcomes, { status: outcomes.every((outcome) => outcome === 'ok') ? 200 : 500 });
       },
     };`,
-    serviceBindings: { TARGET: target },
+    serviceBindings: Object.fromEntries(targets.map((name) => [name, name])),
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
     compatibilityDate: COMPATIBILITY.compatibilityDate,
     compatibilityFlags: ['service_binding_extra_handlers'],

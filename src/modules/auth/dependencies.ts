@@ -7,7 +7,7 @@ import type { Guard } from '../../core/http/authorize.ts';
 import { createGuard } from '../../core/http/guard.ts';
 import { createKeyring } from '../../core/security/keyring.ts';
 import { hashSecret, newSecret } from '../../core/security/secret.ts';
-import { createLogger } from '../../core/telemetry/logger.ts';
+import { createLogger, type Logger } from '../../core/telemetry/logger.ts';
 import { createJoseTokens } from './adapters/jose-tokens.ts';
 import { createScryptPasswords } from './adapters/scrypt-passwords.ts';
 import { authConfigSchema } from './config.ts';
@@ -33,9 +33,17 @@ export interface AuthServices {
   readonly accessTokens: AccessTokens;
 }
 
+export interface MaintenanceTask {
+  readonly name: string;
+  run(): Promise<void>;
+}
+
 export interface AuthDependencies {
   readonly services: AuthServices;
   readonly guard: Guard;
+  /** What the cron does, once a minute; each is short, may fail by itself, and may run twice at once. */
+  readonly maintenance: readonly MaintenanceTask[];
+  readonly logger: Logger;
   readonly check: () => Promise<void>;
 }
 
@@ -45,6 +53,8 @@ export function createAuthDependencies(env: object): AuthDependencies {
   return {
     services: createServices(foundation),
     guard: foundation.guard,
+    maintenance: createMaintenance(foundation),
+    logger: foundation.logger,
     check: async () => {
       await db.execute('select 1');
     },
@@ -125,4 +135,9 @@ function createServices(foundation: Foundation): AuthServices {
     newId,
   });
   return { accounts, sessions, accessTokens };
+}
+
+function createMaintenance({ db }: Foundation): readonly MaintenanceTask[] {
+  const oneTimeTokens = createOneTimeTokenRepository(db);
+  return [{ name: 'delete expired one-time tokens', run: () => oneTimeTokens.deleteExpired() }];
 }

@@ -3,11 +3,12 @@ import { createHttpApp, describeApi, limitBody } from '../../core/http/app.ts';
 import { provideGuard } from '../../core/http/authorize.ts';
 import type { EdgeModule } from '../../core/http/edge-module.ts';
 import { mountReadiness } from '../../core/http/health.ts';
+import { describeError } from '../../core/telemetry/logger.ts';
 import { mountAccounts } from './api/accounts.ts';
 import type { AuthVariables } from './api/app.ts';
 import { mountSessions } from './api/sessions.ts';
 import { mountSigningKeys } from './api/signing-keys.ts';
-import { createAuthDependencies } from './dependencies.ts';
+import { type AuthDependencies, createAuthDependencies } from './dependencies.ts';
 
 /** The auth module's one door. */
 export function createAuthModule(): EdgeModule {
@@ -26,5 +27,17 @@ export function createAuthModule(): EdgeModule {
   mountSessions(app);
   mountSigningKeys(app);
   describeApi(app, 'Auth');
-  return { fetch: (request, env, ctx) => app.fetch(request, env, ctx) };
+  return {
+    fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+    scheduled: (_controller, env) => maintain(dependencies(env)),
+  };
+}
+
+/** Every task has its turn, whatever became of the others. */
+async function maintain({ maintenance, logger }: AuthDependencies): Promise<void> {
+  for (const { name, run } of maintenance) {
+    await run().catch((error: unknown) =>
+      logger.error('maintenance failed', { task: name, error: describeError(error) }),
+    );
+  }
 }
