@@ -44,7 +44,6 @@ function scheduledOf(composition: Composition): readonly FunctionName[] {
 /** workerd through miniflare: the bundles that would be deployed, with service bindings, queue and cron. */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const ownListeners = new Set(SIGNALS.flatMap((signal) => process.listeners(signal)));
-  const consumer = options.composition === 'monolith' ? 'monolith' : 'ai';
   const logFile = createWriteStream(options.logFile, { flags: 'a' });
   const miniflare = new Miniflare({
     host: options.host,
