@@ -65,6 +65,7 @@ export async function withBareWorker<T>(
     format: 'esm',
     target: 'es2024',
     conditions: ['workerd', 'worker', 'browser'],
+    external: ['node:*'],
   });
   const miniflare = new Miniflare({
     modules: true,

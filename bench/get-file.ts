@@ -97,7 +97,7 @@ const loadResult = z.object({
 });
 
 /** In a process of its own: this one also carries the log of the Workers. */
-async function requestsPerSecond(
+export async function requestsPerSecond(
   url: string,
   headers: Readonly<Record<string, string>>,
   expected: 200 | 400 = 200,

@@ -8,6 +8,11 @@ declare module 'node:crypto' {
     digest(encoding: 'hex' | 'base64' | 'base64url'): string;
   }
   export function createHash(algorithm: 'sha256'): Hash;
+  interface Hmac {
+    update(data: Uint8Array): Hmac;
+    digest(): Uint8Array;
+  }
+  export function createHmac(algorithm: 'sha1', key: Uint8Array): Hmac;
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
   export function scrypt(
     password: string | Uint8Array,

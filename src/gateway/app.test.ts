@@ -32,6 +32,9 @@ describe('the gateway', () => {
   test.each([
     ['/v1/auth/login', 'auth'],
     ['/.well-known/jwks.json', 'auth'],
+    ['/.well-known/oauth-authorization-server', 'auth'],
+    ['/oauth/device_authorization', 'auth'],
+    ['/account/reset-password', 'auth'],
     ['/v1/files', 'storage'],
     ['/v1/files/file_1/content', 'storage'],
     ['/v1/folders', 'storage'],
@@ -81,6 +84,14 @@ describe('the gateway', () => {
       expect(headers.get('cache-control')).toContain('no-store');
     },
   );
+
+  test('tells who is refused where it says how to get a token', async () => {
+    const headers = { 'www-authenticate': 'Bearer' };
+    const refused = await createWorld(() => new Response('', { status: 401, headers })).send('/v1/files');
+    expect(refused.headers.get('www-authenticate')).toBe(
+      'Bearer resource_metadata="http://gateway/.well-known/oauth-protected-resource"',
+    );
+  });
 
   test('keeps the stricter policy and the caching that a module has chosen', async () => {
     const headers = {

@@ -3,6 +3,7 @@ import { type CoreVariables, createHttpApp } from '../core/http/app.ts';
 import { coreError } from '../core/http/app-error.ts';
 import { CLIENT_ADDRESS_HEADER, CLIENT_PLACE_HEADER } from '../core/http/caller.ts';
 import type { EdgeModule } from '../core/http/edge-module.ts';
+import { pointToMetadata } from './challenge.ts';
 import { clientAddress, clientPlace } from './client-address.ts';
 import { gatewayConfig } from './config.ts';
 import { joinContracts } from './contract.ts';
@@ -18,6 +19,15 @@ export function createGateway(): EdgeModule {
   const app = createHttpApp<CoreVariables>('gateway');
 
   app.use(securityHeaders());
+  app.use(pointToMetadata());
+  // Before whatever needs the configuration, to be able to say that it is faulty.
+  app.get('/healthz', (c) => c.json({ status: 'alive' }));
+  app.get('/readyz', async (c) => {
+    const { ready, ...found } = await checkModules(c.env);
+    return ready
+      ? c.json({ status: 'ready', ...found }, 200)
+      : c.json({ status: 'unavailable', ...found }, 503, { 'retry-after': '5' });
+  });
   app.use(
     cors({
       origin: (origin, c) => (gatewayConfig(c.env).CORS_ORIGINS.includes(origin) ? origin : null),
@@ -46,13 +56,6 @@ export function createGateway(): EdgeModule {
     }),
   );
 
-  app.get('/healthz', (c) => c.json({ status: 'alive' }));
-  app.get('/readyz', async (c) => {
-    const { ready, modules } = await checkModules(gatewayConfig(c.env));
-    return ready
-      ? c.json({ status: 'ready', modules }, 200)
-      : c.json({ status: 'unavailable', modules }, 503, { 'retry-after': '5' });
-  });
   app.get('/openapi.json', async (c) =>
     c.json(await joinContracts(gatewayConfig(c.env), new URL(c.req.url).origin)),
   );

@@ -7,7 +7,8 @@ export type ModuleName = 'AUTH' | 'STORAGE' | 'AI';
 const ROUTES: readonly (readonly [RegExp, ModuleName])[] = [
   [/^\/v1\/auth\/[a-z0-9/_-]+$/i, 'AUTH'],
   [/^\/v1\/(workspaces|invitations|admin)(\/|$)/, 'AUTH'],
-  [/^\/oauth\/[a-z-]+(\/|$)/, 'AUTH'],
+  [/^\/oauth\/[a-z_-]+$/, 'AUTH'],
+  [/^\/account\/[a-z-]+$/, 'AUTH'],
   [/^\/\.well-known\/(jwks\.json|oauth-authorization-server|oauth-protected-resource)$/, 'AUTH'],
   [/^\/v1\/files\/[^/]+\/analysis$/, 'AI'],
   [/^\/v1\/search$/, 'AI'],

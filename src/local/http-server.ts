@@ -9,13 +9,14 @@ export interface BufferedRequest {
   method: string;
   /** Without the query string. */
   path: string;
+  query: URLSearchParams;
   headers: IncomingHttpHeaders;
   body: string;
 }
 
 export interface JsonReply {
   status: number;
-  /** A JSON document. */
+  /** A JSON document, unless the headers say otherwise. */
   body: string;
   headers?: Record<string, string>;
 }
@@ -102,12 +103,15 @@ async function serve(
         return refuse(response, failure(503, 'too many requests at once'));
       chunks.push(chunk);
     }
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-    const body = Buffer.concat(chunks).toString('utf8');
-    reply(
-      response,
-      await options.handle({ method: request.method ?? 'GET', path, headers: request.headers, body }),
-    );
+    const [path = '/', search = ''] = (request.url ?? '/').split('?', 2);
+    const answer = await options.handle({
+      method: request.method ?? 'GET',
+      path,
+      query: new URLSearchParams(search),
+      headers: request.headers,
+      body: Buffer.concat(chunks).toString('utf8'),
+    });
+    reply(response, answer);
   } finally {
     buffered.bytes -= size;
   }

@@ -2,13 +2,15 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createDemoAccount, howToUse, writeDemoCredentials } from './demo.ts';
+import { z } from 'zod';
+import { createAdminAccount, createDemoAccount, howToUse, writeDemoCredentials } from './demo.ts';
 import { lockDataDir } from './postgres/data-dir-lock.ts';
 import { type Stack, startStack } from './stack.ts';
 
 // `npm start`: everything on this machine, until a signal comes.
 
 const MODEL_WAIT_MS = 300_000;
+const faultsSchema = z.object({ faults: z.record(z.string(), z.array(z.string())) });
 const ROOT = join(import.meta.dirname, '../..');
 
 const { values } = parseArgs({ options: { monolith: { type: 'boolean', default: false } } });
@@ -48,11 +50,13 @@ async function start(): Promise<void> {
     log: (line) => log(`  ${line}`),
   });
   if (stopping) return stop(0);
+  await refuseFaultyConfiguration(stack.url);
   await waitForModel(stack);
   await waitUntilReady(stack.url);
   const isNew = await createDemoAccount(stack.url, stack.secrets.demoPassword);
   await writeDemoCredentials(dataDir, stack.secrets.demoPassword);
-  log(howToUse(stack.url, dataDir, stack.secrets.demoPassword, isNew));
+  await createAdminAccount(stack, dataDir);
+  log(howToUse(stack, dataDir, isNew));
   log(`ready ${stack.url}`);
 }
 
@@ -68,6 +72,18 @@ async function waitForModel(running: Stack): Promise<void> {
     }
     await sleep(200);
   }
+}
+
+/** @throws Error that lists everything that is wrong with the environment of any part */
+async function refuseFaultyConfiguration(url: string): Promise<void> {
+  const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(10_000) });
+  const parsed = faultsSchema.safeParse(await response.json());
+  if (!parsed.success) return;
+  const faults = new Map<string, string[]>();
+  for (const [part, texts] of Object.entries(parsed.data.faults))
+    for (const text of texts) faults.set(text, [...(faults.get(text) ?? []), part]);
+  const lines = [...faults].map(([text, parts]) => `  - ${text} (${parts.join(', ')})`);
+  throw new Error(`the environment has ${lines.length === 1 ? 'a fault' : 'faults'}:\n${lines.join('\n')}`);
 }
 
 async function waitUntilReady(url: string): Promise<void> {

@@ -12,6 +12,15 @@ const secretsSchema = z.object({
   /** `id:key`, as the keyring takes it. */
   authEncryptionKeys: z.string().min(43),
   demoPassword: z.string().min(12),
+  // Newer than the first installations, whose file gets them added.
+  emailApiKey: z
+    .string()
+    .min(16)
+    .default(() => random(24)),
+  adminPassword: z
+    .string()
+    .min(12)
+    .default(() => random(12)),
 });
 export type LocalSecrets = z.infer<typeof secretsSchema>;
 
@@ -22,16 +31,16 @@ export async function loadSecrets(dataDir: string): Promise<LocalSecrets> {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (text !== undefined) return secretsSchema.parse(JSON.parse(text));
-  const secrets = makeSecrets();
+  const secrets = secretsSchema.parse(text === undefined ? makeSecrets() : JSON.parse(text));
+  const complete = JSON.stringify(secrets, null, 2);
+  if (complete === text) return secrets;
   await mkdir(dataDir, { recursive: true });
-  await writeFile(`${path}.new`, JSON.stringify(secrets, null, 2), { mode: 0o600 });
+  await writeFile(`${path}.new`, complete, { mode: 0o600 });
   await rename(`${path}.new`, path);
   return secrets;
 }
 
-function makeSecrets(): LocalSecrets {
-  const random = (bytes: number) => randomBytes(bytes).toString('base64url');
+function makeSecrets(): z.input<typeof secretsSchema> {
   return {
     postgresPassword: random(24),
     redisToken: random(24),
@@ -41,4 +50,8 @@ function makeSecrets(): LocalSecrets {
     authEncryptionKeys: `k1:${random(32)}`,
     demoPassword: random(12),
   };
+}
+
+function random(bytes: number): string {
+  return randomBytes(bytes).toString('base64url');
 }

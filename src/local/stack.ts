@@ -24,7 +24,9 @@ export interface StackOptions {
 export interface Stack {
   readonly url: string;
   readonly secrets: LocalSecrets;
-  readonly services: Readonly<Record<'postgres' | 'redis' | 's3' | 'sidecar', ChildService | undefined>>;
+  /** Page of the e-mails that were sent. */
+  readonly mailUrl: string;
+  readonly services: Readonly<Record<ServiceName, ChildService | undefined>>;
   /** What every Worker is told of its surroundings. */
   readonly bindings: Readonly<Record<string, string>>;
   runCron(): Promise<void>;
@@ -71,6 +73,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return {
       url: workers.url.origin,
       secrets,
+      mailUrl: `http://127.0.0.1:${services.mail.port}/`,
       services,
       bindings,
       runCron: workers.runCron,
@@ -83,13 +86,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-type Services = Record<'postgres' | 'redis' | 's3' | 'sidecar', ChildService>;
+type ServiceName = 'postgres' | 'redis' | 's3' | 'mail' | 'sidecar';
+/** With an S3 outside there is none of our own. */
+type Services = Record<Exclude<ServiceName, 's3'>, ChildService> & { s3: ChildService | undefined };
 
 async function startServices(
   options: StackOptions,
   secrets: LocalSecrets,
   onStart: (service: ChildService) => void,
-): Promise<Omit<Services, 's3'> & { s3: ChildService | undefined }> {
+): Promise<Services> {
   const { dataDir, log } = options;
   const logDir = join(dataDir, 'logs');
   const start = async (name: string, script: string, env: Readonly<Record<string, string | undefined>>) => {
@@ -110,13 +115,17 @@ async function startServices(
     S3_BUCKET: BUCKET,
   };
   const external = process.env.S3_ENDPOINT;
-  const [postgres, redis, s3] = await settleAll([
+  const [postgres, redis, mail, s3] = await settleAll([
     start('postgres', 'src/local/postgres/main.ts', {
       DATA_DIR: join(dataDir, 'postgres'),
       PG_USER,
       PG_PASSWORD: secrets.postgresPassword,
     }),
     start('redis', 'src/local/redis/main.ts', { REDIS_TOKEN: secrets.redisToken }),
+    start('mail', 'src/local/mail/main.ts', {
+      DATA_DIR: join(dataDir, 'mail'),
+      EMAIL_API_KEY: secrets.emailApiKey,
+    }),
     external
       ? undefined
       : start('s3', 'src/local/s3/main.ts', { DATA_DIR: join(dataDir, 's3'), S3_REGION: 'auto', ...s3Keys }),
@@ -127,20 +136,18 @@ async function startServices(
     MODEL_CACHE_DIR: options.modelCacheDir,
     ...options.sidecarEnv,
   });
-  return { postgres, redis, s3, sidecar };
+  return { postgres, redis, mail, s3, sidecar };
 }
 
 /** All of them, so that whatever did start is known when one of them fails. */
-async function settleAll<A, B, C>(starts: [Promise<A>, Promise<B>, C | Promise<C>]): Promise<[A, B, C]> {
+async function settleAll<A, B, C, D>(
+  starts: [Promise<A>, Promise<B>, Promise<C>, D | Promise<D>],
+): Promise<[A, B, C, D]> {
   await Promise.allSettled(starts);
   return Promise.all(starts);
 }
 
-function bindingsOf(
-  options: StackOptions,
-  secrets: LocalSecrets,
-  services: Omit<Services, 's3'> & { s3: ChildService | undefined },
-) {
+function bindingsOf(options: StackOptions, secrets: LocalSecrets, services: Services) {
   const { env } = process;
   const own = (port: number | undefined) => `http://127.0.0.1:${port}`;
   return {
@@ -157,8 +164,8 @@ function bindingsOf(
     S3_SECRET_ACCESS_KEY: (env.S3_ENDPOINT && env.S3_SECRET_ACCESS_KEY) || secrets.s3SecretAccessKey,
     SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret,
     SIDECAR_URL: own(services.sidecar.port),
-    EMAIL_ENDPOINT: 'http://127.0.0.1:1/emails',
-    EMAIL_API_KEY: secrets.serviceTokenSecret,
+    EMAIL_ENDPOINT: `${own(services.mail.port)}/emails`,
+    EMAIL_API_KEY: secrets.emailApiKey,
     EMAIL_FROM: 'AI Cloud Storage <no-reply@localhost>',
     REGISTRATION: env.REGISTRATION ?? 'open',
     AUTH_ENCRYPTION_KEYS: secrets.authEncryptionKeys,

@@ -18,6 +18,8 @@ export function createUpstashCache(config: CacheConfig, logger: Logger): Cache {
     token: config.UPSTASH_REDIS_REST_TOKEN,
     automaticDeserialization: false,
     enableTelemetry: false,
+    // It would put commands of several requests into one promise, which workerd ends as a hang.
+    enableAutoPipelining: false,
     retry: false,
     signal: () => AbortSignal.timeout(TIMEOUT_MS),
   });

@@ -3,12 +3,14 @@ import { z } from 'zod';
 /** Everything wrong with an environment, all at once, so that one restart is enough to fix it. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
+  readonly component: string;
   readonly faults: readonly string[];
 
   constructor(component: string, faults: readonly string[]) {
     super(
       `${component} cannot start with this configuration:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
     );
+    this.component = component;
     this.faults = faults;
   }
 }
@@ -61,7 +63,13 @@ export const accessTokenConfigSchema = z.object({
 });
 
 export const serviceTokenConfigSchema = z.object({
-  SERVICE_TOKEN_SECRET: z.string().min(32, 'needs at least 32 characters'),
+  /** Or several, separated by commas: the first one signs, all of them verify (docs/secrets.md). */
+  SERVICE_TOKEN_SECRET: z
+    .string()
+    .refine(
+      (text) => text.split(',').every((secret) => secret.trim().length >= 32),
+      'needs at least 32 characters',
+    ),
 });
 
 /** A service binding: another Worker, or a module in the same one, reached by `fetch(Request)`. */

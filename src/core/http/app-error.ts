@@ -78,5 +78,6 @@ export const coreError = defineErrors({
   unsupported_media_type: { status: 415, title: 'The body is not of a type that is taken here' },
   too_many_requests: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
+  misconfigured: { status: 503, title: 'A part of the service is not set up' },
   dependency_unavailable: { status: 503, title: 'A part of the service is unavailable' },
 });

@@ -2,6 +2,7 @@ import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { v7 as uuidv7 } from 'uuid';
+import { ConfigError } from '../config/config.ts';
 import { createLogger, describeError, type Logger, type LogLevel } from '../telemetry/logger.ts';
 import { coreError } from './app-error.ts';
 import { problemResponse, toAppError } from './problem.ts';
@@ -54,7 +55,8 @@ export function createHttpApp<Variables extends CoreVariables>(
   });
   app.onError((thrown, c) => {
     const error = toAppError(thrown);
-    if (error.definition.status >= 500) {
+    if (thrown instanceof ConfigError) logFaultsOnce(thrown, logLevelOf(c.env), module);
+    else if (error.definition.status >= 500) {
       c.get('logger')?.error('request failed', {
         code: error.code,
         error: describeError(error.options.cause ?? error),
@@ -65,12 +67,22 @@ export function createHttpApp<Variables extends CoreVariables>(
   return app;
 }
 
+const logged = new WeakSet<ConfigError>();
+
+/** All faults of an environment in one line, and once, not with each request that is refused for them. */
+export function logFaultsOnce(error: ConfigError, level: LogLevel, module: string): void {
+  if (logged.has(error)) return;
+  logged.add(error);
+  const faults = error.faults.join('; ');
+  createLogger(level, { module }).error('misconfigured', { component: error.component, faults });
+}
+
 function requestIdOf(request: Request): string {
   const given = request.headers.get('x-request-id');
   return given !== null && REQUEST_ID.test(given) ? given : uuidv7();
 }
 
-function logLevelOf(env: unknown): LogLevel {
+export function logLevelOf(env: unknown): LogLevel {
   const level = typeof env === 'object' && env !== null && 'LOG_LEVEL' in env ? env.LOG_LEVEL : undefined;
   return level === 'debug' || level === 'warn' || level === 'error' || level === 'silent' ? level : 'info';
 }

@@ -21,6 +21,7 @@ const DESCRIPTIONS = {
   411: 'The length of the body has to be known',
   412: 'The file has changed since',
   413: 'The body is too large',
+  415: 'The body is not of a type that is taken here',
   416: 'The range is outside of the file',
   422: 'Understood, but not acceptable',
   429: 'Too many requests; try again after `Retry-After`',

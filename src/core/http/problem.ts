@@ -1,4 +1,5 @@
 import { HTTPException } from 'hono/http-exception';
+import { ConfigError } from '../config/config.ts';
 import { databaseUnavailable } from '../database/errors.ts';
 import { DependencyError } from '../resilience/dependency.ts';
 import { AppError, coreError } from './app-error.ts';
@@ -32,6 +33,13 @@ export function problemResponse(error: AppError, requestId: string): Response {
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   if (thrown instanceof HTTPException) return fromHttpException(thrown);
+  if (thrown instanceof ConfigError) {
+    return coreError('misconfigured', {
+      detail: 'Whoever runs the service finds in its log what has to be set.',
+      retryAfterSeconds: 60,
+      cause: thrown,
+    });
+  }
   if (thrown instanceof DependencyError || databaseUnavailable(thrown)) {
     return coreError('dependency_unavailable', {
       detail: 'Nothing was lost. Try again in a few seconds.',

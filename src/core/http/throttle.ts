@@ -1,20 +1,28 @@
-import type { RateDecision } from '../cache/rate-limiter.ts';
-import { coreError } from './app-error.ts';
+import type { MiddlewareHandler } from 'hono';
+import type { RateLimit, RateLimiter } from '../cache/rate-limiter.ts';
+import { addressKey } from '../security/address.ts';
+import { rateLimitHeaders, refuseOverLimit } from '../security/over-limit.ts';
+import type { Caller } from '../security/principal.ts';
 
-/** `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers). */
-export function rateLimitHeaders({ limit, remaining, resetSeconds }: RateDecision): Record<string, string> {
-  return {
-    'ratelimit-policy': `"${limit.name}";q=${limit.limit};w=${limit.seconds}`,
-    ratelimit: `"${limit.name}";r=${remaining};t=${resetSeconds}`,
-  };
+export interface ThrottledVariables {
+  caller: Caller;
+  limiter: RateLimiter;
 }
 
-/** @throws AppError `too_many_requests` (RFC 6585) when the decision is no. */
-export function refuseOverLimit(decision: RateDecision): void {
-  if (decision.allowed) return;
-  throw coreError('too_many_requests', {
-    detail: `Try again in ${decision.resetSeconds} seconds.`,
-    retryAfterSeconds: decision.resetSeconds,
-    headers: rateLimitHeaders(decision),
-  });
+/**
+ * Limits the calls of one address to a route (`createRoute({ …, ...open, middleware: throttle(LIMIT) })`), before
+ * anything of the request is looked at. Every answer says what is left; what else refused the call stays in front.
+ */
+export function throttle(
+  limit: RateLimit,
+): MiddlewareHandler<{ Bindings: object; Variables: ThrottledVariables }> {
+  return async (c, next) => {
+    const decision = await c.get('limiter').consume(limit, addressKey(c.get('caller').address));
+    refuseOverLimit(decision);
+    await next();
+    for (const [name, value] of Object.entries(rateLimitHeaders(decision))) {
+      const others = c.res.headers.get(name);
+      c.header(name, others === null ? value : `${others}, ${value}`);
+    }
+  };
 }

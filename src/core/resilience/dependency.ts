@@ -1,6 +1,16 @@
 import { type BreakerOptions, createBreaker } from './breaker.ts';
 
-export type DependencyName = 'postgres' | 'redis' | 's3' | 'sidecar' | 'auth' | 'storage' | 'ai';
+export type DependencyName =
+  | 'postgres'
+  | 'redis'
+  | 's3'
+  | 'sidecar'
+  | 'auth'
+  | 'storage'
+  | 'ai'
+  | 'identity-provider'
+  | 'email'
+  | 'breach-lookup';
 
 /** A dependency that did not answer, answered with a fault of its own, or is being left alone for a while. */
 export class DependencyError extends Error {

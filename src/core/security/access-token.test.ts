@@ -7,6 +7,8 @@ const NOW = Date.UTC(2026, 0, 1);
 const nowSeconds = NOW / 1000;
 const keys = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
 const stranger = await generateKeyPair('EdDSA', { crv: 'Ed25519' });
+const USER = `usr_${'0'.repeat(31)}1`;
+const SESSION = `ses_${'0'.repeat(31)}1`;
 const jwk: JWK = { ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'EdDSA', use: 'sig' };
 
 let time: number;
@@ -43,8 +45,8 @@ interface Changes {
 
 function sign({ header = {}, claims = {}, key = keys.privateKey }: Changes = {}): Promise<string> {
   return new SignJWT({
-    sub: 'usr_1',
-    sid: 'ses_1',
+    sub: USER,
+    sid: SESSION,
     iss: 'https://issuer.test',
     aud: 'acs',
     iat: nowSeconds,
@@ -65,8 +67,13 @@ const codeOf = (token: string): Promise<unknown> =>
 const encode = (value: unknown) => base64url.encode(JSON.stringify(value));
 
 describe('an access token', () => {
-  test('names its user and session', async () => {
-    expect(await verifier.verify(await sign())).toEqual({ userId: 'usr_1', sessionId: 'ses_1' });
+  test('names its user, session and key', async () => {
+    expect(await verifier.verify(await sign())).toEqual({
+      userId: USER,
+      sessionId: SESSION,
+      keyId: 'k1',
+      expiresAt: NOW + 300_000,
+    });
   });
 
   test.each([
@@ -77,14 +84,24 @@ describe('an access token', () => {
     ['no session', { claims: { sid: undefined } }],
     ['no subject', { claims: { sub: undefined } }],
     ['a subject that is no text', { claims: { sub: 7 } }],
+    ['a subject that is no user', { claims: { sub: SESSION } }],
+    ['a session that is none', { claims: { sid: "' or 1=1 --" } }],
+    ['an expiry in milliseconds', { claims: { exp: NOW + 300_000 } }],
+    ['an expiry beyond every token of ours', { claims: { exp: nowSeconds + 2 * 86_400 } }],
+    ['an expiry that is no number', { claims: { exp: 'tomorrow' } }],
+    ['a start just beyond the tolerance', { claims: { nbf: nowSeconds + 31 } }],
+    ['a start in milliseconds', { claims: { nbf: NOW } }],
     ['a time from which it holds that has not come', { claims: { nbf: nowSeconds + 120 } }],
     ['the type of another kind of token', { header: { typ: 'JWT' } }],
     ['no type', { header: { typ: undefined } }],
     ['the signature of a stranger', { key: stranger.privateKey }],
     ['a kid that does not exist', { header: { kid: 'k2' } }],
     ['a kid with a path in it', { header: { kid: '../../etc/passwd' } }],
+    ['a kid with SQL in it', { header: { kid: "k1' or '1'='1" } }],
+    ['a kid that is an address', { header: { kid: 'http://127.0.0.1:1/keys' } }],
     ['a key of its own', { header: { jwk }, key: stranger.privateKey }],
     ['an address for its key', { header: { jku: 'http://127.0.0.1:1/keys' }, key: stranger.privateKey }],
+    ['an address for its certificate', { header: { x5u: 'http://127.0.0.1:1/x' }, key: stranger.privateKey }],
     ['HS256 signed with the public key', { header: { alg: 'HS256' }, key: base64url.decode(jwk.x ?? '') }],
   ])('with %s is refused', async (_, changes) => {
     expect(await codeOf(await sign(changes))).toBe('unauthorized');
@@ -103,6 +120,44 @@ describe('an access token', () => {
     ['garbage', () => 'garbage'],
   ])('with %s is refused', async (_, change) => {
     expect(await codeOf(change(await sign()))).toBe('unauthorized');
+  });
+
+  test('is taken for its kid where several keys are published', async () => {
+    const other = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+    answerKeys = async () =>
+      Response.json({
+        keys: [{ ...(await exportJWK(other.publicKey)), kid: 'k2', alg: 'EdDSA', use: 'sig' }, jwk],
+      });
+    expect(await codeOf(await sign())).toBe('accepted');
+    expect(await codeOf(await sign({ header: { kid: 'k2' }, key: other.privateKey }))).toBe('accepted');
+    expect(await codeOf(await sign({ header: { kid: 'k2' } }))).toBe('unauthorized');
+  });
+
+  test('has no key fetched from anywhere but the auth module, whatever its header names', async () => {
+    const calls: unknown[] = [];
+    const fetch = globalThis.fetch;
+    globalThis.fetch = async (input) => {
+      calls.push(input);
+      return new Response();
+    };
+    try {
+      for (const name of ['jku', 'x5u', 'jwk', 'x5c', 'kid'])
+        expect(
+          await codeOf(
+            await sign({
+              header: { [name]: name === 'jwk' ? jwk : 'http://127.0.0.1:1/' },
+              key: stranger.privateKey,
+            }),
+          ),
+        ).toBe('unauthorized');
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    expect(calls).toEqual([]);
+  });
+
+  test('holds from nbf on, with half a minute of tolerance', async () => {
+    expect(await codeOf(await sign({ claims: { nbf: nowSeconds + 29 } }))).toBe('accepted');
   });
 
   test('is refused as expired once exp and the tolerance are over', async () => {
@@ -146,6 +201,18 @@ describe('the key set', () => {
     expect(fetches).toBeLessThanOrEqual(2);
   });
 
+  test('with a new key is fetched for its first token, a second after the last time', async () => {
+    await verifier.verify(await sign());
+    const next = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+    const published = { ...(await exportJWK(next.publicKey)), kid: 'k2', alg: 'EdDSA', use: 'sig' };
+    answerKeys = () => Response.json({ keys: [published, jwk] });
+    const token = await sign({ header: { kid: 'k2' }, key: next.privateKey });
+    // jose goes by the system's clock.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(await codeOf(token)).toBe('accepted');
+    expect(fetches).toBe(2);
+  });
+
   test.each([
     ['answers 500', () => new Response('', { status: 500 })],
     ['answers 404', () => new Response('', { status: 404 })],
@@ -172,6 +239,18 @@ describe('a service token', () => {
     const token = await signServiceToken(secret, 'ai', 'storage', now);
     expect(await verifyServiceToken('t'.repeat(32), token, 'storage', now)).toBeUndefined();
     expect(await verifyServiceToken(secret, token, 'storage', new Date(NOW + 91_000))).toBeUndefined();
+  });
+
+  test('is taken under the old and the new secret while both are listed, and signed with the first', async () => {
+    const next = 'n'.repeat(32);
+    const [before, during, after] = await Promise.all(
+      [secret, `${next},${secret}`, next].map((one) => signServiceToken(one, 'ai', 'storage', now)),
+    );
+    for (const token of [before, during])
+      expect(await verifyServiceToken(`${secret}, ${next}`, token ?? '', 'storage', now)).toBe('ai');
+    expect(await verifyServiceToken(next, during ?? '', 'storage', now)).toBe('ai');
+    expect(await verifyServiceToken(secret, during ?? '', 'storage', now)).toBeUndefined();
+    expect(await verifyServiceToken(secret, after ?? '', 'storage', now)).toBeUndefined();
   });
 
   test('is no access token, and an access token is no service token', async () => {

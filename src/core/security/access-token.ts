@@ -16,6 +16,8 @@ export interface AccessTokenClaims {
   readonly sessionId: string;
   /** The key that signed it. */
   readonly keyId: string;
+  /** `exp`, in milliseconds since the epoch. */
+  readonly expiresAt: number;
 }
 
 export interface AccessTokenVerifier {
@@ -32,13 +34,14 @@ export interface VerifierOptions {
   readonly cacheSize?: number;
 }
 
-interface Verified {
-  readonly claims: AccessTokenClaims;
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number;
-}
-
 const CLOCK_TOLERANCE_SECONDS = 30;
+/** A key set is good for this long: new keys are in it ten minutes before they sign. */
+const KEY_SET_MS = 60_000;
+/**
+ * An unknown `kid` has the key set fetched anew, this often at most. Short, because in an emergency a key signs at once:
+ * until an isolate may ask again, it refuses good tokens. A flood of made-up kids costs one call a second.
+ */
+const KEY_SET_COOLDOWN_MS = 1_000;
 /** No token of ours lives longer; an `exp` beyond it was written in milliseconds, or by somebody else. */
 const LONGEST_LIFETIME_SECONDS = 86_400;
 /** The key set is at fault, not the token. ERR_JOSE_GENERIC is an answer that is no JSON, or no 200. */
@@ -47,14 +50,14 @@ const KEY_SET_FAULTS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOS
 /** Verifies EdDSA access tokens against the auth module's JWKS; verified tokens are remembered by hash until `exp`. */
 export function createAccessTokenVerifier(options: VerifierOptions): AccessTokenVerifier {
   const { cacheSize = 1_000 } = options;
-  const verified = new Map<string, Verified>();
+  const verified = new Map<string, AccessTokenClaims>();
   const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', 'http://auth'), {
     [customFetch]: () => callSibling('auth', options.auth, '/.well-known/jwks.json'),
-    cooldownDuration: 10_000,
-    cacheMaxAge: 60_000,
+    cooldownDuration: KEY_SET_COOLDOWN_MS,
+    cacheMaxAge: KEY_SET_MS,
   });
 
-  async function check(token: string): Promise<Verified> {
+  async function check(token: string): Promise<AccessTokenClaims> {
     const { payload, protectedHeader } = await jwtVerify(token, keys, {
       algorithms: [ACCESS_TOKEN_ALGORITHM],
       typ: ACCESS_TOKEN_TYPE,
@@ -70,18 +73,18 @@ export function createAccessTokenVerifier(options: VerifierOptions): AccessToken
       throw coreError('unauthorized');
     if (exp * 1000 > options.now() + (LONGEST_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS) * 1000)
       throw coreError('unauthorized', { detail: 'The access token is not valid.' });
-    return { claims: { userId: sub, sessionId: sid, keyId: kid }, expiresAt: exp * 1000 };
+    return { userId: sub, sessionId: sid, keyId: kid, expiresAt: exp * 1000 };
   }
 
   return {
     async verify(token) {
       const hash = createHash('sha256').update(token).digest('base64url');
       const known = verified.get(hash);
-      if (known && known.expiresAt > options.now()) return known.claims;
+      if (known && known.expiresAt > options.now()) return known;
       const fresh = await check(token).catch((error: unknown) => Promise.reject(asRefusal(error)));
       if (verified.size >= cacheSize) evictOldest(verified);
       verified.set(hash, fresh);
-      return fresh.claims;
+      return fresh;
     },
   };
 }

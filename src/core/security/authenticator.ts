@@ -27,6 +27,12 @@ export interface AuthenticatorOptions {
   readonly cacheSize?: number;
 }
 
+interface Answer {
+  readonly principal: Principal;
+  /** Of the credential itself, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 interface Remembered {
   readonly principal: Principal;
   readonly until: number;
@@ -37,33 +43,30 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const { verifier, authorities, now, cacheSize = 1_000 } = options;
   const remembered = new Map<string, Remembered>();
 
-  async function ask(credential: string, address: string | null): Promise<Principal> {
+  async function ask(credential: string, address: string | null): Promise<Answer> {
     if (credential.startsWith(API_KEY_PREFIX)) {
       const principal = isWellFormedApiKey(credential)
         ? await authorities.ofApiKey(hashSecret(credential), address)
         : undefined;
       if (principal === undefined) throw coreError('unauthorized', { detail: 'The API key is not valid.' });
-      return principal;
+      return { principal, expiresAt: Number.POSITIVE_INFINITY };
     }
-    const { userId, sessionId, keyId } = await verifier.verify(credential);
+    const { userId, sessionId, keyId, expiresAt } = await verifier.verify(credential);
     const principal = await authorities.ofSession(sessionId, keyId, address);
     if (principal?.userId !== userId)
       throw coreError('unauthorized', { detail: 'The session has ended. Log in again.' });
-    return principal;
+    return { principal, expiresAt };
   }
 
   return {
     async authenticate(credential, address) {
       const key = `${hashSecret(credential)} ${address ?? ''}`;
       const known = remembered.get(key);
-      if (known && known.until > now()) {
-        // The signature is checked anew (from its own cache), so that no token outlives its `exp` here.
-        if (!credential.startsWith(API_KEY_PREFIX)) await verifier.verify(credential);
-        return known.principal;
-      }
+      if (known && known.until > now()) return known.principal;
       remembered.delete(key);
-      const until = now() + AUTHORITY_MS;
-      const principal = await ask(credential, address);
+      const askedAt = now();
+      const { principal, expiresAt } = await ask(credential, address);
+      const until = Math.min(askedAt + AUTHORITY_MS, expiresAt);
       if (remembered.size >= cacheSize) forgetOldest(remembered);
       remembered.set(key, { principal, until });
       return principal;

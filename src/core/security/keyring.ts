@@ -27,6 +27,8 @@ export interface Keyring {
   seal(context: string, plaintext: string): Promise<string>;
   /** @throws when the key is gone, or text or context are not what was sealed. */
   open(context: string, sealed: string): Promise<string>;
+  /** What is sealed under the current key begins with this; the rest can be sealed anew (docs/secrets.md). */
+  readonly currentPrefix: string;
   /** HMAC-SHA-256 under each key, the current one first, base64url. */
   macs(context: string, message: string): Promise<readonly string[]>;
 }
@@ -37,7 +39,7 @@ export function createKeyring(keys: KeyringKeys): Keyring {
 
   // One key per use (HKDF), so that a MAC never shares a key with a cipher. Derived anew each time: a promise that is
   // kept would be awaited across requests, which workerd ends as a hang.
-  const derive = async (key: string, use: 'seal' | 'mac'): Promise<CryptoKey> => {
+  const derive = async (key: string, use: 'seal' | 'mac') => {
     const material = await crypto.subtle.importKey('raw', fromBase64Url(key), 'HKDF', false, ['deriveKey']);
     const parameters = {
       name: 'HKDF',
@@ -56,6 +58,7 @@ export function createKeyring(keys: KeyringKeys): Keyring {
   };
 
   return {
+    currentPrefix: `v1.${current.id}.`,
     async seal(context, plaintext) {
       const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
       const sealed = await crypto.subtle.encrypt(

@@ -8,6 +8,9 @@ const TOKEN_TYPE = 'svc+jwt';
 
 const key = (secret: string) => new TextEncoder().encode(secret);
 
+/** `new,old`: the first secret signs, all of them verify, so that it can be changed without a refused call. */
+const secretsOf = (secret: string): readonly string[] => secret.split(',').map((one) => one.trim());
+
 /**
  * A short-lived HS256 token for one hop between our own services. `typ` keeps it apart from access tokens
  * (RFC 8725 3.11) and `aud` names the only service that will take it.
@@ -25,11 +28,24 @@ export function signServiceToken(
     .setAudience(to)
     .setIssuedAt(issuedAt)
     .setExpirationTime(issuedAt + LIFETIME_SECONDS)
-    .sign(key(secret));
+    .sign(key(secretsOf(secret)[0] ?? ''));
 }
 
 /** The calling service's name, or undefined when the token is not a valid service token for `audience`. */
 export async function verifyServiceToken(
+  secret: string,
+  token: string,
+  audience: ServiceName,
+  now: Date,
+): Promise<string | undefined> {
+  for (const one of secretsOf(secret)) {
+    const caller = await verifyWith(one, token, audience, now);
+    if (caller !== undefined) return caller;
+  }
+  return undefined;
+}
+
+async function verifyWith(
   secret: string,
   token: string,
   audience: ServiceName,

@@ -16,7 +16,7 @@ export async function createIoredisEngine(url: string): Promise<RedisEngine> {
   return {
     async run([name = '', ...args]) {
       try {
-        return toReply(await client.call(name, args));
+        return toReply(await client.call(name, withoutUpstashFlag(name, args)));
       } catch (error) {
         throw translate(error);
       }
@@ -33,6 +33,13 @@ export async function createIoredisEngine(url: string): Promise<RedisEngine> {
       await client.quit();
     },
   };
+}
+
+/** Upstash's servers know a flag of scripts that Redis refuses, and @upstash/ratelimit sets it. */
+function withoutUpstashFlag(name: string, args: readonly string[]): string[] {
+  if (name.toUpperCase() !== 'EVAL') return [...args];
+  const [script = '', ...rest] = args;
+  return [script.replace(/^#!lua flags=allow-key-locking(?=\n)/, '#!lua'), ...rest];
 }
 
 function toOutcome([error, reply]: [error: Error | null, result: unknown]): Outcome {

@@ -177,6 +177,10 @@ describe.each(Object.entries(subjects))('a Redis engine on %s', (_name, create) 
     expect(await run('EVAL', 'return 1', '5', 'k')).toMatch(/^!ERR Number of keys/);
   });
 
+  test.each(['no-writes', 'allow-key-locking'])('a script may say in its first line: %s', async (flag) => {
+    expect(await run('EVAL', `#!lua flags=${flag}\nreturn 1`, '0')).toBe(1);
+  });
+
   test('a script is found by its SHA-1 once it was loaded', async () => {
     await run('SCRIPT', 'FLUSH');
     const sha = 'e0e1f9fabfc9d4800c877a703b823ac0578ff8db';

@@ -13,6 +13,8 @@ import {
   serviceTokenConfigSchema,
 } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
+import { readFlags, workspacesOf } from '../../core/database/flags.ts';
+import { createFlags } from '../../core/flags/flags.ts';
 import type { Guard } from '../../core/http/authorize.ts';
 import { createGuard } from '../../core/http/guard.ts';
 import { createDependency } from '../../core/resilience/dependency.ts';
@@ -51,6 +53,12 @@ export function createAiDependencies(env: object): AiDependencies {
   const logger = createLogger(config.LOG_LEVEL, { module: 'ai' });
   const db = createDatabase(config);
   const cache = createUpstashCache(config, logger);
+  const flags = createFlags({
+    load: () => readFlags(db),
+    workspacesOf: (userId) => workspacesOf(db, userId),
+    now: Date.now,
+    logger,
+  });
   const serviceToken = (to: ServiceName) =>
     signServiceToken(config.SERVICE_TOKEN_SECRET, 'ai', to, new Date());
   const sidecar = () => createDependency('sidecar', { timeoutMs: 10_000 });
@@ -72,6 +80,7 @@ export function createAiDependencies(env: object): AiDependencies {
       createSearchService({
         repository: createSearchRepository(db),
         embedQuery: createQueryEmbedder(embedder, cache),
+        semanticSearchIsOn: (userId) => flags.isOn('ai.semantic-search', { userId }),
         storage: storage(requestId),
         logger: logger.child({ requestId }),
       }),

@@ -25,13 +25,49 @@ export const authConfigSchema = z.object({
   /** `open`: who registers is signed in, and learns that an address is taken. `confirmed`: every address gets the same
    * answer and an e-mail; `invited`: only with an invitation; `closed`: nobody. */
   REGISTRATION: z.enum(['open', 'confirmed', 'invited', 'closed']).default('confirmed'),
+  /** Entries of the audit log are deleted after so many days; 0: never. */
+  AUDIT_RETENTION_DAYS: z.coerce.number().int().min(0).max(36_500).default(400),
   /** HTTP API that takes e-mails (Resend's wire format). */
   EMAIL_ENDPOINT: z.url(),
   /** Secret. */
   EMAIL_API_KEY: z.string().min(1),
   EMAIL_FROM: z.string().min(3),
-  /** Where links in e-mails lead: `{base}/verify-email?token=…`; the gateway's own pages unless told. */
+  /** Where links in e-mails lead: `{base}/account/verify-email#token=…`; the gateway's own pages unless told. */
   EMAIL_LINK_BASE: z.url().optional(),
+  /** Where breached passwords are looked up, by the first 5 digits of their SHA-1: `https://api.pwnedpasswords.com/range/`. */
+  PASSWORD_BREACH_URL: z.url().optional(),
+  /** Addresses besides our own origin that a sign-in with a provider may end at, separated by commas. */
+  OIDC_RETURN_URLS: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((url) => url.trim())
+        .filter((url) => url !== ''),
+    ),
+  /** Makes every limit of limits.ts wider; for test suites, which are one address. */
+  RATE_LIMIT_SCALE: z.coerce.number().min(0.1).max(10_000).default(1),
+  /** A signing key gives way to a new one after so long. */
+  SIGNING_KEY_DAYS: z.coerce.number().int().min(1).max(365).default(30),
+  /** The same client gets the same successor of a refresh token for so long. */
+  /** Where passkeys may be used besides AUTH_ISSUER, separated by commas: origins, or `android:apk-key-hash:…`. */
+  WEBAUTHN_ORIGINS: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ''),
+    )
+    .refine((origins) => origins.every(isWebAuthnOrigin), 'must be origins, or android:apk-key-hash:…'),
   REFRESH_GRACE_SECONDS: z.coerce.number().int().min(0).max(60).default(10),
 });
 export type AuthConfig = z.output<typeof authConfigSchema>;
+
+/** As browsers and Android write it into what the authenticator signs. */
+function isWebAuthnOrigin(text: string): boolean {
+  if (/^android:apk-key-hash:[A-Za-z0-9_-]{43}$/.test(text)) return true;
+  return URL.canParse(text) && new URL(text).origin === text;
+}

@@ -14,6 +14,15 @@ export function newEmail(): string {
   return `${randomUUID()}@example.com`;
 }
 
+/** A session of an account, by its password. */
+export async function signIn(
+  client: Client,
+  { email, password }: { readonly email: string; readonly password: string },
+): Promise<Tokens> {
+  const answer = await client.call('POST', '/v1/auth/login', { json: { email, password } });
+  return bodyOf(answer, 200, tokensSchema);
+}
+
 /** A user of its own for every test: tests share the system, never its data. */
 export async function newAccount(client: Client): Promise<Account> {
   const email = newEmail();

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { readSigningKeys } from './database.ts';
 import { startTestStack, waitForModel } from './local-stack.ts';
 
 /** What the tests know of the running system, besides its public HTTP interface. */
@@ -9,6 +10,15 @@ export interface Installation {
   readonly hasModel: boolean;
   /** The private JSON Web Key Set that access tokens are signed with: what a forger must not get away with. */
   readonly signingKeys: string;
+  /** The database behind the system, to look at what it keeps and to move time. */
+  readonly databaseUrl: string;
+  readonly databaseEndpoint: string;
+  /** The log of the Workers. */
+  readonly logFile: string;
+  /** What our own services prove themselves with to each other. */
+  readonly serviceTokenSecret: string;
+  /** The outbox page of the e-mail stand-in. */
+  readonly mailUrl: string;
   readonly issuer: string;
   readonly audience: string;
   readonly maxUploadBytes: number;
@@ -26,16 +36,29 @@ const MAX_UPLOAD_BYTES = 8 * 1024 * 1024;
 /** Starts one system for all files of a project; the project's name says in which composition. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const composition = project.name === 'e2e-monolith' ? 'monolith' : 'split';
-  const { stack, dispose } = await startTestStack({
+  const { stack, logFile, dispose } = await startTestStack({
     composition,
-    bindings: { MAX_UPLOAD_BYTES: String(MAX_UPLOAD_BYTES) },
+    bindings: {
+      MAX_UPLOAD_BYTES: String(MAX_UPLOAD_BYTES),
+      RATE_LIMIT_SCALE: '1000',
+      // Short, so that tests of abused refresh tokens can wait for its end.
+      REFRESH_GRACE_SECONDS: '1',
+    },
   });
   try {
+    const database = {
+      databaseUrl: stack.bindings.DATABASE_URL ?? '',
+      databaseEndpoint: stack.bindings.DATABASE_FETCH_ENDPOINT ?? '',
+    };
     project.provide('installation', {
       url: stack.url,
       composition,
       hasModel: await waitForModel(stack),
-      signingKeys: stack.secrets.signingKeys,
+      signingKeys: await readSigningKeys(stack, database),
+      ...database,
+      logFile,
+      serviceTokenSecret: stack.secrets.serviceTokenSecret,
+      mailUrl: new URL('/', stack.bindings.EMAIL_ENDPOINT).href,
       issuer: stack.bindings.AUTH_ISSUER ?? '',
       audience: stack.bindings.AUTH_AUDIENCE ?? '',
       maxUploadBytes: MAX_UPLOAD_BYTES,

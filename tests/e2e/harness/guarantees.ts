@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { problemSchema } from './wire.ts';
+import { oauthRefusalSchema, problemSchema } from './wire.ts';
 
 /** An answer with its body read. */
 export interface Answer {
@@ -23,6 +23,10 @@ const SECURITY_HEADERS: Readonly<Record<string, RegExp>> = {
 const INTERNALS =
   /\n\s+at |\.(?:ts|js|mjs):\d|node_modules|\/(?:home|root|tmp|usr|var|work)\/|\b(?:select|insert into|update|delete from)\b.*\b(?:from|set|values|where)\b|NeonDb|drizzle|SQLSTATE|127\.0\.0\.1:\d/i;
 
+/** Clients of OAuth expect refusals as their standards have them, and people a page (docs/errors.md). */
+const OAUTH_CALL = /^POST \/oauth\/(token|register|revoke|device_authorization)\b/;
+const PAGE = /^(GET|POST) \/oauth\/(authorize|device)\b/;
+
 /** What holds for every answer of the gateway, whatever the test is about. */
 export function expectGuarantees(
   request: string,
@@ -43,6 +47,14 @@ export function expectGuarantees(
   // The readiness report is no refusal: its 503 says which part is away.
   if (status < 400 || !hasBody || request.endsWith('/readyz')) return;
 
+  const type = headers.get('content-type') ?? '';
+  if (PAGE.test(request) && type.startsWith('text/html')) return;
+  if (OAUTH_CALL.test(request) && type.startsWith('application/json')) {
+    const refusal = JSON.parse(new TextDecoder().decode(bytes));
+    expect([400, 401], request).toContain(status);
+    expect(oauthRefusalSchema.safeParse(refusal).error, request).toBeUndefined();
+    return;
+  }
   expect(headers.get('content-type'), `type of the refusal of ${request}`).toBe('application/problem+json');
   const text = new TextDecoder().decode(bytes);
   const problem = problemSchema.parse(JSON.parse(text));

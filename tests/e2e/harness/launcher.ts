@@ -16,17 +16,18 @@ export interface LauncherOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What `npm start` runs, as a process of its own. */
-export function launch({ dataDir, port, args = [] }: LauncherOptions): Launcher {
+export function launch({ dataDir, port, args = [], env = {} }: LauncherOptions): Launcher {
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', 'src/local/main.ts', ...args],
     {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ACS_DATA_DIR: dataDir, PORT: String(port), MODEL_CACHE_DIR },
+      env: { ...process.env, ACS_DATA_DIR: dataDir, PORT: String(port), MODEL_CACHE_DIR, ...env },
     },
   );
   const lines: string[] = [];

@@ -14,6 +14,8 @@ const MODEL_WAIT_MS = 300_000;
 
 export interface TestStack {
   readonly stack: Stack;
+  /** What the Workers wrote to their log. */
+  readonly logFile: string;
   /** Stops every part and removes its data. */
   dispose(): Promise<void>;
 }
@@ -35,6 +37,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     });
     return {
       stack,
+      logFile: join(dataDir, 'logs', 'workers.log'),
       async dispose() {
         await stack.stop();
         await rm(dataDir, { recursive: true, force: true });

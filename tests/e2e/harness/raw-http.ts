@@ -10,14 +10,28 @@ export interface RawRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** What is sent of the body, which may be less than the headers announce. */
   readonly body?: Uint8Array;
+  /** Address of this machine that the connection comes from. */
+  readonly from?: string;
 }
 
 /** One request over a connection of its own, without the corrections of a well-behaved client. */
-export function sendRaw(url: string, { method, path, headers = {}, body }: RawRequest): Promise<Answer> {
+export function sendRaw(
+  url: string,
+  { method, path, headers = {}, body, from }: RawRequest,
+): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise<Answer>((resolve, reject) => {
     const outgoing = request(
-      { hostname, port, method, path, headers, agent: false, timeout: 30_000 },
+      {
+        hostname,
+        port,
+        method,
+        path,
+        headers,
+        agent: false,
+        timeout: 30_000,
+        ...(from === undefined ? {} : { localAddress: from }),
+      },
       (incoming) => {
         const parts: Buffer[] = [];
         incoming.on('data', (part: Buffer) => parts.push(part));

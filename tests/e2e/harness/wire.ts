@@ -22,10 +22,19 @@ export const problemSchema = z.strictObject({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
+/** RFC 6749 5.2. */
+export const oauthRefusalSchema = z.strictObject({
+  error: z.string().regex(/^[a-z_]+$/),
+  error_description: z.string().min(1),
+});
+
 export const userSchema = z.strictObject({
   id: z.string().regex(/^usr_[0-9a-f]{32}$/),
-  email: z.email(),
+  kind: z.enum(['person', 'service']),
+  email: z.email().nullable(),
+  emailVerified: z.boolean(),
   name: z.string().nullable(),
+  role: z.string(),
   createdAt: timestamp,
 });
 
@@ -37,6 +46,54 @@ export const tokensSchema = z.strictObject({
   expiresIn: z.int().positive(),
 });
 export type Tokens = z.infer<typeof tokensSchema>;
+
+export const mfaChallengeSchema = z.strictObject({
+  mfaToken: z.string().min(43),
+  methods: z.array(z.enum(['totp', 'passkey', 'recovery'])).min(1),
+  expiresIn: z.int().positive(),
+});
+
+export const sessionPageSchema = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      id: z.string().regex(/^ses_[0-9a-f]{32}$/),
+      current: z.boolean(),
+      device: z.string().nullable(),
+      userAgent: z.string().nullable(),
+      place: z.string().nullable(),
+      network: z.string().nullable(),
+      methods: z.array(z.string()),
+      client: z.string().nullable(),
+      createdAt: timestamp,
+      lastUsedAt: timestamp,
+      expiresAt: timestamp,
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+});
+
+export const apiKeySchema = z.strictObject({
+  id: z.string().regex(/^key_[0-9a-f]{32}$/),
+  name: z.string(),
+  prefix: z.string().min(4),
+  scopes: z.array(z.string()).min(1),
+  allowedNetworks: z.array(z.string()),
+  createdAt: timestamp,
+  expiresAt: timestamp.nullable(),
+  lastUsedAt: timestamp.nullable(),
+  lastUsedAddress: z.string().nullable(),
+  replaces: z.string().nullable(),
+  revokedAt: timestamp.nullable(),
+});
+export const newApiKeySchema = apiKeySchema.extend({ key: z.string().regex(/^acs_[\w-]{43}[0-9a-f]{8}$/) });
+
+export const workspaceSchema = z.strictObject({
+  id: z.string().regex(/^wsp_[0-9a-f]{32}$/),
+  name: z.string(),
+  role: z.string(),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+});
 
 export const fileSchema = z.strictObject({
   id: fileId,

@@ -127,7 +127,9 @@ function sha1hex(state: LuaState): number {
 }
 
 function compile(state: LuaState, source: string): number {
-  if (lauxlib.luaL_loadstring(state, bytes(source)) !== lua.LUA_OK) {
+  // The first line may name the engine and its flags (`#!lua flags=…`), as @upstash/ratelimit's scripts do.
+  const body = source.replace(/^#!lua\b[^\n]*/, '');
+  if (lauxlib.luaL_loadstring(state, bytes(body)) !== lua.LUA_OK) {
     const message = lua.lua_tojsstring(state, -1);
     lua.lua_settop(state, 0);
     throw new RedisError(`ERR Error compiling script (new function): ${message}`);

@@ -129,10 +129,11 @@ describe('searching', () => {
       })),
     analysis: async () => undefined,
   };
-  const create = (shown: File[], embed: () => Promise<number[]> = async () => [1]) =>
+  const create = (shown: File[], embed: () => Promise<number[]> = async () => [1], isOn = true) =>
     createSearchService({
       repository,
       embedQuery: async () => ({ model: 'm', values: await embed() }),
+      semanticSearchIsOn: async () => isOn,
       storage: { events: async () => [], versionSource: async () => undefined, files: async () => shown },
       logger: createLogger('silent', {}),
     });
@@ -143,6 +144,12 @@ describe('searching', () => {
     const answer = await service.search(caller, ask('hybrid'));
     expect(answer).toMatchObject({ mode: 'keyword', degraded: true, items: [{ match: 'keyword' }] });
     expect(await service.search(caller, ask('keyword'))).toMatchObject({ mode: 'keyword', degraded: false });
+  });
+
+  test('while search by meaning is switched off, answers by keyword and says so, without asking the model', async () => {
+    const service = create([file(1)], () => Promise.reject(new Error('asked')), false);
+    const answer = await service.search(caller, ask('semantic'));
+    expect(answer).toMatchObject({ mode: 'keyword', degraded: true, items: [{ match: 'keyword' }] });
   });
 
   test('leaves out what storage does not show, and what has another version by now', async () => {

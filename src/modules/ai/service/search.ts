@@ -15,6 +15,8 @@ import { type Fused, fuse } from './fusion.ts';
 export interface SearchDependencies {
   readonly repository: SearchRepository;
   readonly embedQuery: (query: string) => Promise<QueryVector>;
+  /** False: search goes by keyword for this user, as if there were no model. */
+  readonly semanticSearchIsOn: (userId: string) => Promise<boolean>;
   readonly storage: StorageClient;
   readonly logger: Logger;
 }
@@ -34,7 +36,7 @@ export function createSearchService(dependencies: SearchDependencies): SearchSer
 
   return {
     async search(caller, { q, mode, limit, cursor = 0 }) {
-      const vector = mode === 'keyword' ? undefined : await vectorOrNone(dependencies, q);
+      const vector = mode === 'keyword' ? undefined : await vectorOrNone(dependencies, caller.userId, q);
       const answered: SearchMode = vector === undefined ? 'keyword' : mode;
       const legs = { keyword: answered !== 'semantic', vector };
       const { keyword, semantic, coverage } = await repository.search(caller.userId, q, legs, SEARCH_DEPTH);
@@ -80,9 +82,11 @@ export function createSearchService(dependencies: SearchDependencies): SearchSer
 
 /** Search answers without the model rather than not at all. */
 async function vectorOrNone(
-  { embedQuery, logger }: SearchDependencies,
+  { embedQuery, semanticSearchIsOn, logger }: SearchDependencies,
+  userId: string,
   query: string,
 ): Promise<QueryVector | undefined> {
+  if (!(await semanticSearchIsOn(userId))) return undefined;
   try {
     return await embedQuery(query);
   } catch (error) {

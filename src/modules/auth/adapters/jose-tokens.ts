@@ -1,9 +1,9 @@
-import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
+import { type CryptoKey, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
 import { z } from 'zod';
 import { ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_TYPE } from '../../../core/security/access-token.ts';
 import type { Keyring } from '../../../core/security/keyring.ts';
 import type { AccessTokens } from '../ports/sessions.ts';
-import type { SigningKeyRecord, SigningKeyRepository } from '../ports/signing-keys.ts';
+import type { NewSigningKey, SigningKeyRecord, SigningKeyRepository } from '../ports/signing-keys.ts';
 
 export interface TokenOptions {
   readonly repository: SigningKeyRepository;
@@ -14,8 +14,11 @@ export interface TokenOptions {
   readonly now: () => Date;
 }
 
-/** An isolate goes by the keys it knows for this long; a new one is published much earlier than it signs. */
-const KEYS_MS = 30_000;
+/**
+ * An isolate goes by the keys it knows for this long. A new key is published much earlier than it signs; what the short
+ * time is for is a key that got out (service/signing-keys.ts): as long as this, isolates still sign with it.
+ */
+const KEYS_MS = 1_000;
 const privateKeySchema = z.object({
   kty: z.literal('OKP'),
   crv: z.literal('Ed25519'),
@@ -65,12 +68,13 @@ export function createJoseTokens(options: TokenOptions): AccessTokens {
         })),
       };
     },
-    async sign({ userId, sessionId }) {
+    async sign({ userId, sessionId, endsInSeconds }) {
       const issuedAt = Math.floor(now().getTime() / 1000);
+      const expiresIn = Math.min(lifetimeSeconds, endsInSeconds);
       const keys = await acceptedKeys();
-      const current = keys.find(({ signsFrom }) => signsFrom <= now()) ?? keys.at(-1);
+      const current = keys.find(({ signs }) => signs) ?? keys.at(-1);
       if (current === undefined) throw new Error('there is no signing key');
-      return new SignJWT({ sid: sessionId })
+      const accessToken = await new SignJWT({ sid: sessionId })
         .setProtectedHeader({ alg: ACCESS_TOKEN_ALGORITHM, typ: ACCESS_TOKEN_TYPE, kid: current.id })
         .setSubject(userId)
         .setIssuer(issuer)
@@ -78,13 +82,14 @@ export function createJoseTokens(options: TokenOptions): AccessTokens {
         .setJti(crypto.randomUUID())
         .setIssuedAt(issuedAt)
         .setNotBefore(issuedAt)
-        .setExpirationTime(issuedAt + lifetimeSeconds)
+        .setExpirationTime(issuedAt + expiresIn)
         .sign(await privateKey(current));
+      return { accessToken, expiresIn };
     },
   };
 }
 
-export async function newSigningKey(keyring: Keyring) {
+export async function newSigningKey(keyring: Keyring): Promise<NewSigningKey> {
   const { privateKey } = await generateKeyPair(ACCESS_TOKEN_ALGORITHM, { crv: 'Ed25519', extractable: true });
   const { kty = '', crv = '', x = '', d = '' } = await exportJWK(privateKey);
   const id = crypto.randomUUID();

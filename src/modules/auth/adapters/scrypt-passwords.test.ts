@@ -29,12 +29,37 @@ test('a hash with other parameters is verified with its own', async () => {
   expect(await passwords.verify('old', `$scrypt$ln=10,r=8,p=1$${plain(salt)}$${plain(key)}`)).toBe(true);
 });
 
-test.each([undefined, '', 'plain', '$2b$10$abc'])(
-  'without a usable hash (%s) it is refused, after the same work',
-  async (hash) => {
-    const before = process.cpuUsage().user;
-    expect(await passwords.verify('any', hash)).toBe(false);
-    // 32 MiB times three of memory-hard work cannot be done in less; what is not derived takes microseconds.
-    expect(process.cpuUsage().user - before).toBeGreaterThan(20_000);
-  },
-);
+test('a hash with other parameters than today is outdated', async () => {
+  expect(passwords.isOutdated(await passwords.hash('any'))).toBe(false);
+  const rest = `${'A'.repeat(22)}$${'A'.repeat(43)}`;
+  for (const parameters of ['ln=14,r=8,p=3', 'ln=15,r=8,p=1', 'ln=15,r=4,p=3'])
+    expect(passwords.isOutdated(`$scrypt$${parameters}$${rest}`)).toBe(true);
+});
+
+test('half a character matches nothing, not even what it is replaced with in UTF-8', async () => {
+  const hash = await passwords.hash('p\ufffd');
+  expect(await passwords.verify('p\ufffd', hash)).toBe(true);
+  expect(await passwords.verify('p\ud83d', hash)).toBe(false);
+});
+
+const TAIL = `$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+test.each([
+  undefined,
+  '',
+  'plain',
+  '$2b$10$abc',
+  // Parameters that would take the isolate's memory or time, or that scrypt does not have.
+  `$scrypt$ln=30,r=8,p=1${TAIL}`,
+  `$scrypt$ln=20,r=8,p=1${TAIL}`,
+  `$scrypt$ln=15,r=99,p=1${TAIL}`,
+  `$scrypt$ln=15,r=8,p=99${TAIL}`,
+  `$scrypt$ln=15,r=8,p=0${TAIL}`,
+  `$scrypt$ln=0,r=8,p=1${TAIL}`,
+  `$scrypt$ln=15,r=8,p=3$${'A'.repeat(21)}$${'A'.repeat(43)}`,
+  `$scrypt$ln=15,r=8,p=3$${'A'.repeat(22)}$`,
+])('without a usable hash (%s) it is refused, after the same work', async (hash) => {
+  const before = process.cpuUsage().user;
+  expect(await passwords.verify('any', hash)).toBe(false);
+  // 32 MiB times three of memory-hard work cannot be done in less; what is not derived takes microseconds.
+  expect(process.cpuUsage().user - before).toBeGreaterThan(20_000);
+});

@@ -1,16 +1,33 @@
 import { scrypt, timingSafeEqual } from 'node:crypto';
 import type { Passwords } from '../ports/accounts.ts';
 
+interface Parameters {
+  readonly ln: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+interface StoredHash {
+  readonly parameters: Parameters;
+  readonly salt: Uint8Array;
+  readonly key: Uint8Array;
+}
+
 /** OWASP ASVS 5.0 Appendix C: N = 2^15, r = 8, p = 3; about 32 MiB and a quarter of a second. */
-const PARAMETERS = { ln: 15, r: 8, p: 3 } as const;
+const PARAMETERS: Parameters = { ln: 15, r: 8, p: 3 };
+/** A stored hash that asks for more than this is not one of ours, and would cost the isolate its memory or its time. */
+const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+const MAX_PASSES = 4;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
-const PHC = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/;
+const PHC =
+  /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
 /**
- * Passwords as PHC strings: `$scrypt$ln=15,r=8,p=3$salt$hash`, base64 without padding. workerd derives within the
- * call, so an isolate never does two at once; a queue here would make one request wait for another's promise, which
- * workerd ends as a hang.
+ * Passwords as PHC strings: `$scrypt$ln=15,r=8,p=3$salt$hash`, base64 without padding. A password is its UTF-8 bytes:
+ * no normalisation, no trimming, no folding of case, so what is to match has to be sent as it was. workerd derives
+ * within the call, so an isolate never does two at once; a queue here would make one request wait for another's
+ * promise, which workerd ends as a hang.
  */
 export function createScryptPasswords(): Passwords {
   return {
@@ -20,24 +37,43 @@ export function createScryptPasswords(): Passwords {
       return `$scrypt$ln=${PARAMETERS.ln},r=${PARAMETERS.r},p=${PARAMETERS.p}$${encode(salt)}$${encode(key)}`;
     },
     async verify(password, phc) {
-      const match = PHC.exec(phc ?? '');
-      if (!match) {
-        await derive(password, new Uint8Array(SALT_BYTES), PARAMETERS, KEY_BYTES);
+      const stored = parse(phc ?? '');
+      // Half a surrogate pair has no UTF-8; encoded with a replacement it would equal another password.
+      if (stored === undefined || !password.isWellFormed()) {
+        await derive('', new Uint8Array(SALT_BYTES), PARAMETERS, KEY_BYTES);
         return false;
       }
-      const [, ln, r, p, salt = '', hash = ''] = match;
-      const expected = decode(hash);
-      const parameters = { ln: Number(ln), r: Number(r), p: Number(p) };
-      const actual = await derive(password, decode(salt), parameters, expected.length);
-      return timingSafeEqual(actual, expected);
+      const actual = await derive(password, stored.salt, stored.parameters, stored.key.length);
+      return timingSafeEqual(actual, stored.key);
+    },
+    isOutdated(phc) {
+      const parameters = parse(phc)?.parameters;
+      return (
+        parameters?.ln !== PARAMETERS.ln || parameters.r !== PARAMETERS.r || parameters.p !== PARAMETERS.p
+      );
     },
   };
+}
+
+/** Undefined for what is no PHC string of scrypt, or one with absurd parameters. */
+function parse(phc: string): StoredHash | undefined {
+  const [, ln, r, p, salt = '', key = ''] = PHC.exec(phc) ?? [];
+  const parameters = { ln: Number(ln), r: Number(r), p: Number(p) };
+  const isOneOfOurs =
+    parameters.ln >= 1 &&
+    parameters.r >= 1 &&
+    parameters.p >= 1 &&
+    128 * 2 ** parameters.ln * parameters.r <= MAX_MEMORY_BYTES &&
+    parameters.p <= MAX_PASSES;
+  // One character over a multiple of four is no base64.
+  if (!isOneOfOurs || salt.length % 4 === 1 || key.length % 4 === 1) return undefined;
+  return { parameters, salt: decode(salt), key: decode(key) };
 }
 
 function derive(
   password: string,
   salt: Uint8Array,
-  { ln, r, p }: { ln: number; r: number; p: number },
+  { ln, r, p }: Parameters,
   length: number,
 ): Promise<Uint8Array> {
   const N = 2 ** ln;

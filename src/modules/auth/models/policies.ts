@@ -1,9 +1,17 @@
 import { z } from '@hono/zod-openapi';
+import { faultOfNetwork } from './networks.ts';
+import { userIdSchema } from './users.ts';
 
 const DAY = 24 * 60 * 60;
-const CIDR = /^([0-9a-f:.]{2,45})\/(\d{1,3})$/i;
-const networkSchema = z.string().regex(CIDR, 'must be a network in CIDR notation, like 192.0.2.0/24');
-const domainSchema = z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'must be a domain in lower case');
+/** CIDR; nothing passes that PostgreSQL would refuse where the rule is enforced. */
+export const networkSchema = z.string().superRefine((text, context) => {
+  const fault = faultOfNetwork(text);
+  if (fault !== undefined) context.addIssue(fault);
+});
+const domainSchema = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'must be a domain in lower case');
 
 /**
  * What the deployment or a workspace asks of its people. Every field is optional; of several policies that bind a
@@ -34,6 +42,16 @@ export const policySchema = z
   .partial()
   .openapi('Policy');
 export type Policy = z.infer<typeof policySchema>;
+
+/** A policy as it is set; without one everything is as the deployment's configuration says. */
+export const storedPolicySchema = z
+  .object({
+    policy: policySchema,
+    updatedAt: z.iso.datetime().nullable(),
+    updatedBy: userIdSchema.nullable(),
+  })
+  .openapi('StoredPolicy');
+export type StoredPolicy = z.infer<typeof storedPolicySchema>;
 
 /** All policies that bind a user, as one; deployment defaults come from the environment. */
 export interface EffectivePolicy {

@@ -13,14 +13,29 @@ export const newPasswordSchema = z
   .refine((text) => [...text].length >= PASSWORD_MIN, `must have at least ${PASSWORD_MIN} characters`)
   .refine((text) => [...text].length <= PASSWORD_MAX, `must have at most ${PASSWORD_MAX} characters`);
 /** Proving a password does not repeat the rules for new ones: an old one may be shorter than today's minimum. */
-export const givenPasswordSchema = z.string().min(1).max(1024);
-/** ASCII only: no look-alike letters, no control characters, nothing that could break a header. */
+export const givenPasswordSchema = z
+  .string()
+  .min(1)
+  .max(1024)
+  .refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
+/** ASCII only, no quoted local part: no look-alike letters, no control characters, nothing that could break a header. */
 export const emailSchema = z.email('must be an e-mail address').max(254);
 export const personNameSchema = plainTextSchema.trim().min(1).max(100);
 
 export const registerSchema = z
-  .strictObject({ email: emailSchema, password: newPasswordSchema, name: personNameSchema.optional() })
+  .strictObject({
+    email: emailSchema,
+    password: newPasswordSchema,
+    name: personNameSchema.optional(),
+    /** From the e-mail of an invitation, where registration is by invitation. */
+    invitationToken: z.string().min(1).max(512).optional(),
+  })
   .openapi('Register');
+
+/** The same answer for every address, whether it has an account or not. */
+export const verificationSentSchema = z
+  .object({ status: z.literal('verification_sent') })
+  .openapi('VerificationSent');
 
 export const loginSchema = z
   .strictObject({ email: emailSchema, password: givenPasswordSchema })
@@ -51,6 +66,8 @@ export interface Tokens {
   readonly accessToken: string;
   readonly refreshToken: string;
   readonly expiresIn: number;
+  /** Seconds until the session ends if it is not refreshed. */
+  readonly refreshExpiresIn: number;
 }
 
 export const mfaChallengeSchema = z

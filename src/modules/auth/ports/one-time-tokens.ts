@@ -8,6 +8,7 @@ export type OneTimePurpose =
   | 'passkey-registration'
   | 'passkey-sign-in'
   | 'oidc-state'
+  | 'oidc-handoff'
   | 'oidc-link'
   | 'oauth-code'
   | 'oauth-consent'

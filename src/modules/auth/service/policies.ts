@@ -27,10 +27,13 @@ export function strictest(defaults: EffectivePolicy, policies: readonly Policy[]
   );
 }
 
-/** Empty means all; of two lists what is in both, and if nothing is, the newer one. */
+/** Nobody has an address there (RFC 2606). */
+const NO_DOMAIN = ['nobody.invalid'];
+
+/** Empty means all; of two lists what is in both, and if nothing is, nobody's address will do. */
 function both(a: readonly string[], b: readonly string[]): readonly string[] {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
   const common = a.filter((domain) => b.includes(domain));
-  return common.length > 0 ? common : b;
+  return common.length > 0 ? common : NO_DOMAIN;
 }

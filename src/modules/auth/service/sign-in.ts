@@ -27,12 +27,18 @@ export function createFinishSignIn(dependencies: {
   readonly sessions: Sessions;
   readonly challengeSecondFactor: ChallengeSecondFactor;
 }): FinishSignIn {
+  const nextFactor = createNextFactor(dependencies.challengeSecondFactor);
   return async (user, methods, caller) => {
-    if (user.disabledAt) throw authError('account_disabled');
-    if (!methods.includes('hwk')) {
-      const challenge = await dependencies.challengeSecondFactor(user, methods);
-      if (challenge) return { done: false, challenge };
-    }
+    const challenge = await nextFactor(user, methods);
+    if (challenge) return { done: false, challenge };
     return { done: true, tokens: await dependencies.sessions.open(user, { methods }, caller) };
+  };
+}
+
+/** What is wanted after a proven first factor; a disabled account gets no further. */
+export function createNextFactor(challengeSecondFactor: ChallengeSecondFactor): ChallengeSecondFactor {
+  return async (user, methods) => {
+    if (user.disabledAt) throw authError('account_disabled');
+    return methods.includes('hwk') ? undefined : challengeSecondFactor(user, methods);
   };
 }

@@ -8,6 +8,8 @@ import { createAuthModule } from '../routes.ts';
 
 export interface CallOptions {
   readonly json?: unknown;
+  /** As application/x-www-form-urlencoded, in place of `json`. */
+  readonly form?: Readonly<Record<string, string>> | string;
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Where the gateway saw the request come from. */
@@ -75,6 +77,8 @@ export async function startTestSystem(overrides: Readonly<Record<string, string>
     EMAIL_API_KEY: 'email-key',
     EMAIL_FROM: 'AI Cloud Storage <no-reply@api.test>',
     REGISTRATION: 'open',
+    // Everybody in a test comes from one address; a test of the limits sets 1.
+    RATE_LIMIT_SCALE: '1000',
     ...overrides,
   };
   return createSystem(env, provider.emails, database.db, async () => {
@@ -113,9 +117,11 @@ function createSystem(
       'user-agent': 'test',
       ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
       ...(options.json === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(options.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
       ...options.headers,
     });
-    const body = options.json === undefined ? null : JSON.stringify(options.json);
+    const form = options.form === undefined ? null : String(new URLSearchParams(options.form));
+    const body = options.json === undefined ? form : JSON.stringify(options.json);
     const request = new Request(new URL(path, env.AUTH_ISSUER), {
       method,
       headers,
@@ -164,7 +170,7 @@ function createSystem(
 
 async function toAnswer(response: Response): Promise<Answer> {
   const text = await response.text();
-  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  const isJson = /json\b/.test(response.headers.get('content-type') ?? '');
   return {
     status: response.status,
     headers: response.headers,

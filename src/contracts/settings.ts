@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/**
+ * What may be set while the system runs, for each module, and whose schema holds on both sides: for the administrator
+ * who writes it (auth) and for the module that reads it. Every field is optional; what is left out is as the module's
+ * environment says.
+ */
+export const SETTINGS = {
+  auth: z
+    .strictObject({
+      /** In place of REGISTRATION. */
+      registration: z.enum(['open', 'confirmed', 'invited', 'closed']),
+      /** In place of AUDIT_RETENTION_DAYS; 0 keeps everything. */
+      auditRetentionDays: z.int().min(0).max(36_500),
+    })
+    .partial(),
+} as const satisfies Readonly<Record<string, z.ZodType>>;
+
+export type SettingsModule = keyof typeof SETTINGS;
+export type SettingsOf<Module extends SettingsModule> = z.output<(typeof SETTINGS)[Module]>;
+
+export function isSettingsModule(name: string): name is SettingsModule {
+  return Object.hasOwn(SETTINGS, name);
+}
