@@ -60,6 +60,7 @@ $$;
 -- What a user may do right now, coming from `address`, signed in by `methods` (null: by an API key).
 -- `restriction` says why permissions are missing: a network nobody allowed leaves none; a missing second factor, or
 -- the network rule of one of the user's workspaces, leaves the account itself, so that the person can mend it or leave.
+-- A service account is one as long as it is a member of its workspace, and the workspace is there.
 CREATE FUNCTION auth.authority_of_user(user_id uuid, address inet, methods text[])
 RETURNS TABLE (kind text, role text, permissions text[], restriction text)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -88,6 +89,9 @@ AS $$
     LEFT JOIN auth.roles r ON r.scope = 'deployment' AND r.name = u.role
     CROSS JOIN bound b
   WHERE u.id = authority_of_user.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
+    AND (u.kind = 'person' OR EXISTS (
+      SELECT FROM auth.workspace_members m JOIN auth.workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+      WHERE m.user_id = u.id AND m.workspace_id = u.workspace_id))
 $$;
 --> statement-breakpoint
 -- Published to every module: who is behind an access token, as of this moment. No row when the session is over or

@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare, type WorkerOptions } from 'miniflare';
@@ -36,81 +36,121 @@ export function functionsOf(composition: Composition): readonly FunctionName[] {
   return composition === 'monolith' ? ['monolith'] : ['gateway', 'auth', 'storage', 'ai'];
 }
 
-/** Those with a cron trigger in their wrangler.toml. */
-function scheduledOf(composition: Composition): readonly FunctionName[] {
-  return composition === 'monolith' ? ['monolith'] : ['auth', 'ai'];
+/**
+ * workerd through miniflare: the bundles that would be deployed, with service bindings, queue and cron. Of the split
+ * composition auth has a workerd of its own. In production every function has machines of its own; here all Workers of
+ * one workerd share a thread, and while auth derives a password, which takes a quarter of a second, nobody else would
+ * get an answer.
+ */
+export async function startWorkers(options: WorkersOptions): Promise<Workers> {
+  const logFile = createWriteStream(options.logFile, { flags: 'a' });
+  const runtimes: Miniflare[] = [];
+  const close = async () => {
+    for (const runtime of runtimes.toReversed()) await runtime.dispose();
+    logFile.end();
+  };
+  const start = async (port: number, workers: WorkerOptions[]) => {
+    const runtime = await startRuntime({ host: options.host, port, workers }, logFile);
+    runtimes.push(runtime);
+    return runtime;
+  };
+  try {
+    if (options.composition === 'monolith') {
+      const monolith = await start(options.port, [monolithOf(options), cronWorker('monolith')]);
+      return { url: await monolith.ready, runCron: await cronOf(monolith), close };
+    }
+    const auth = await start(0, [authOf(options), cronWorker('auth')]);
+    const address = await auth.unsafeGetDirectURL('auth');
+    const others = await start(options.port, [...othersOf(options, address.host), cronWorker('ai')]);
+    const crons = [await cronOf(auth), await cronOf(others)];
+    return {
+      url: await others.ready,
+      runCron: async () => void (await Promise.all(crons.map((runCron) => runCron()))),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
-/** workerd through miniflare: the bundles that would be deployed, with service bindings, queue and cron. */
-export async function startWorkers(options: WorkersOptions): Promise<Workers> {
+async function startRuntime(
+  { host, port, workers }: { host: string; port: number; workers: WorkerOptions[] },
+  logFile: WriteStream,
+): Promise<Miniflare> {
   const ownListeners = new Set(SIGNALS.flatMap((signal) => process.listeners(signal)));
-  const logFile = createWriteStream(options.logFile, { flags: 'a' });
-  const miniflare = new Miniflare({
-    host: options.host,
-    port: options.port,
+  const runtime = new Miniflare({
+    host,
+    port,
     log: new Log(LogLevel.NONE),
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
       for (const stream of [stdout, stderr]) stream.pipe(logFile, { end: false });
     },
-    workers: [...workersOf(options), cronWorker(scheduledOf(options.composition))],
+    workers,
   });
-  const url = await miniflare.ready;
+  await runtime.ready;
   // Miniflare would end the process on a signal by itself, before the launcher has stopped the services in order.
   for (const signal of SIGNALS) {
     for (const listener of process.listeners(signal))
       if (!ownListeners.has(listener)) process.removeListener(signal, listener);
   }
-  const cronUrl = await miniflare.unsafeGetDirectURL(CRON);
-  return {
-    url,
-    async runCron() {
-      const response = await fetch(cronUrl, { method: 'POST', signal: AbortSignal.timeout(CRON_TIMEOUT_MS) });
-      if (!response.ok) throw new Error(`the cron run answered ${response.status}`);
-    },
-    async close() {
-      await miniflare.dispose();
-      logFile.end();
-    },
+  return runtime;
+}
+
+async function cronOf(runtime: Miniflare): Promise<() => Promise<void>> {
+  const url = await runtime.unsafeGetDirectURL(CRON);
+  return async () => {
+    const response = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(CRON_TIMEOUT_MS) });
+    if (!response.ok) throw new Error(`the cron run answered ${response.status}`);
   };
 }
 
-function workersOf({ composition, bundles, bindings }: WorkersOptions): WorkerOptions[] {
-  const worker = (name: FunctionName): WorkerOptions => {
-    const bundle = bundles.find((candidate) => candidate.name === name);
-    if (bundle === undefined) throw new Error(`there is no bundle of ${name}`);
-    // Without its own root, a bundle outside of the working directory is refused as an escape.
-    const script = { modules: true, scriptPath: bundle.path, modulesRoot: dirname(bundle.path) };
-    return { name, ...script, bindings: { ...bindings }, ...COMPATIBILITY };
-  };
-  const producer = { queueProducers: { EVENTS: QUEUE } };
-  const consumer = { queueConsumers: { [QUEUE]: CONSUMER } };
-  if (composition === 'monolith') return [{ ...worker('monolith'), ...producer, ...consumer }];
+function workerOf({ bundles, bindings }: WorkersOptions, name: FunctionName): WorkerOptions {
+  const bundle = bundles.find((candidate) => candidate.name === name);
+  if (bundle === undefined) throw new Error(`there is no bundle of ${name}`);
+  // Without its own root, a bundle outside of the working directory is refused as an escape.
+  const script = { modules: true, scriptPath: bundle.path, modulesRoot: dirname(bundle.path) };
+  return { name, ...script, bindings: { ...bindings }, ...COMPATIBILITY };
+}
+
+const PRODUCER = { queueProducers: { EVENTS: QUEUE } };
+const QUEUE_CONSUMER = { queueConsumers: { [QUEUE]: CONSUMER } };
+/** A socket that leads to the Worker itself, past the router of its runtime. */
+const DIRECT = { unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }] };
+
+const monolithOf = (options: WorkersOptions): WorkerOptions => ({
+  ...workerOf(options, 'monolith'),
+  ...PRODUCER,
+  ...QUEUE_CONSUMER,
+});
+
+const authOf = (options: WorkersOptions): WorkerOptions => ({ ...workerOf(options, 'auth'), ...DIRECT });
+
+function othersOf(options: WorkersOptions, authAddress: string): WorkerOptions[] {
+  const AUTH = { external: { address: authAddress, http: {} } };
   return [
-    { ...worker('gateway'), serviceBindings: { AUTH: 'auth', STORAGE: 'storage', AI: 'ai' } },
-    worker('auth'),
-    { ...worker('storage'), ...producer, serviceBindings: { AUTH: 'auth' } },
-    { ...worker('ai'), ...consumer, serviceBindings: { AUTH: 'auth', STORAGE: 'storage' } },
+    { ...workerOf(options, 'gateway'), serviceBindings: { AUTH, STORAGE: 'storage', AI: 'ai' } },
+    { ...workerOf(options, 'storage'), ...PRODUCER, serviceBindings: { AUTH } },
+    { ...workerOf(options, 'ai'), ...QUEUE_CONSUMER, serviceBindings: { AUTH, STORAGE: 'storage' } },
   ];
 }
 
 /**
- * Runs the cron triggers of other Workers when it is called. Miniflare's own way from Node waits synchronously, and
+ * Runs the cron trigger of another Worker when it is called. Miniflare's own way from Node waits synchronously, and
  * while the thread waits nobody reads workerd's log: once that pipe is full, both wait for ever.
  */
-function cronWorker(targets: readonly FunctionName[]): WorkerOptions {
+function cronWorker(target: FunctionName): WorkerOptions {
   return {
     name: CRON,
     modules: true,
     script: `export default {
       async fetch(request, env) {
-        const runs = Object.values(env).map((target) =>
-          target.scheduled({ scheduledTime: new Date(), cron: '* * * * *' }));
-        const outcomes = (await Promise.all(runs)).map(({ outcome }) => outcome);
-        return Response.json(outcomes, { status: outcomes.every((outcome) => outcome === 'ok') ? 200 : 500 });
+        const { outcome } = await env.TARGET.scheduled({ scheduledTime: new Date(), cron: '* * * * *' });
+        return new Response(outcome, { status: outcome === 'ok' ? 200 : 500 });
       },
     };`,
-    serviceBindings: Object.fromEntries(targets.map((name) => [name, name])),
-    unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+    serviceBindings: { TARGET: target },
+    ...DIRECT,
     compatibilityDate: COMPATIBILITY.compatibilityDate,
     compatibilityFlags: ['service_binding_extra_handlers'],
   };

@@ -74,11 +74,11 @@ describe('an API key', () => {
 
   it('works from its networks only', async () => {
     const elsewhere = await make({ allowedNetworks: ['203.0.113.0/24', '2001:db8::/32'] });
-    expect(refusal(await api.as(elsewhere.key).call('GET', '/v1/files'))).toBe('401 unauthorized');
+    expect(refusal(await api.as(elsewhere.key).call('GET', '/v1/files'))).toBe('403 network_not_allowed');
     const spoofed = await api.as(elsewhere.key).call('GET', '/v1/files', {
       headers: { 'x-forwarded-for': '203.0.113.9', 'x-client-address': '203.0.113.9' },
     });
-    expect(refusal(spoofed)).toBe('401 unauthorized');
+    expect(refusal(spoofed)).toBe('403 network_not_allowed');
     const here = await make({ allowedNetworks: ['127.0.0.0/8'] });
     expect((await api.as(here.key).call('GET', '/v1/files')).status).toBe(200);
   });

@@ -190,13 +190,12 @@ describe('a token of one kind is nothing to an endpoint for another', () => {
     bodyOf(await post('/v1/auth/refresh', { refreshToken }), 200, tokensSchema);
     for (const [path, kind] of [
       ['/v1/invitations/accept', 'invitation'],
-      ['/v1/auth/verify-email', 'email-verification'],
-      ['/v1/auth/email/confirm', 'email-change'],
       ['/v1/auth/password/reset', 'password-reset'],
     ] as const) {
       const more = kind === 'password-reset' ? { newPassword: `reset ${randomUUID()}` } : {};
-      const answer = await post(path, { token: tokens.get(kind), ...more }, account.tokens.accessToken);
-      expect([200, 204, '400 invalid_token'], `${kind}: ${refusal(answer)}`).toContain(answer.status);
+      const json = { token: tokens.get(kind), ...more };
+      const answer = await post(path, json, account.tokens.accessToken);
+      expect(answer.status, `${kind}: ${refusal(answer)}`).toBeLessThan(300);
     }
   });
 });

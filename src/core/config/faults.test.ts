@@ -2,13 +2,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createGateway } from '../../gateway/app.ts';
 import { createAiModule } from '../../modules/ai/routes.ts';
 import { createAuthModule } from '../../modules/auth/routes.ts';
-import { createStorageModule } from '../../modules/storage/routes.ts';
 import type { EdgeModule } from '../http/edge-module.ts';
 
 const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
 const modules: [string, () => EdgeModule, string][] = [
   ['auth', createAuthModule, '/v1/auth/login'],
-  ['storage', createStorageModule, '/v1/files'],
   ['ai', createAiModule, '/v1/search?q=x'],
   ['gateway', createGateway, '/v1/files'],
 ];

@@ -126,7 +126,7 @@ function createReading(db: Database) {
       const within = and(sql`sequence is not null`, ...conditions({ from, to })) ?? sql`true`;
       const answer = await db.execute(sql`
         with bounds as (select min(sequence) as first, max(sequence) as last from core.audit_events where ${within})
-        select coalesce((select max(sequence) from core.audit_checkpoints where sequence < b.first), b.first - 1) as first,
+        select coalesce((select max(sequence) from core.audit_checkpoints where sequence < b.first), 0) as first,
           coalesce((select min(sequence) from core.audit_checkpoints where sequence >= b.last), b.last) as last
         from bounds b`);
       const { first, last } = rangeSchema.parse(answer.rows[0]);

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { createDatabase, type Database } from '../../core/database/client.ts';
 import { migrate } from '../../core/database/migrate.ts';
 import { readMigrations } from '../migrations.ts';
@@ -14,14 +15,23 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** The local PostgreSQL with the product's schema, in a process of its own, on a folder that goes with it. */
+/** Where the tables are, for the service in front of them. */
+interface Home {
+  readonly env: Record<string, string>;
+  remove(): Promise<void>;
+}
+
+/**
+ * The local PostgreSQL with the product's schema, in a process of its own, on a folder that goes with it; or with
+ * TEST_DATABASE_URL a new database on that server, where transactions really run at the same time.
+ */
 export async function startTestDatabase(): Promise<TestDatabase> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'acs-database-'));
+  const server = process.env.TEST_DATABASE_URL;
+  const home = await (server ? databaseOn(server) : folder());
   const service = await spawnService(new URL('../postgres/main.ts', import.meta.url), {
-    DATA_DIR: dataDir,
     PG_USER: 'acs',
     PG_PASSWORD: 'secret',
-    PG_FSYNC: 'off',
+    ...home.env,
   });
   const url = 'postgresql://acs:secret@localhost/acs';
   const endpoint = `${service.url}/sql`;
@@ -32,7 +42,36 @@ export async function startTestDatabase(): Promise<TestDatabase> {
     db: createDatabase({ DATABASE_URL: url, DATABASE_FETCH_ENDPOINT: endpoint }),
     async close() {
       await service.stop('SIGKILL');
-      await rm(dataDir, { recursive: true, force: true });
+      await home.remove();
     },
   };
+}
+
+async function folder(): Promise<Home> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'acs-database-'));
+  return {
+    env: { DATA_DIR: dataDir, PG_FSYNC: 'off' },
+    remove: () => rm(dataDir, { recursive: true, force: true }),
+  };
+}
+
+async function databaseOn(server: string): Promise<Home> {
+  const name = `acs_test_${crypto.randomUUID().replaceAll('-', '')}`;
+  const own = new URL(server);
+  own.pathname = `/${name}`;
+  await runOn(server, `create database ${name}`);
+  return {
+    env: { DATABASE_URL: own.href },
+    remove: () => runOn(server, `drop database ${name} with (force)`),
+  };
+}
+
+async function runOn(server: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }

@@ -47,6 +47,8 @@ export const authConfigSchema = z.object({
         .filter((url) => url !== ''),
     ),
   /** Makes every limit of limits.ts wider; for test suites, which are one address. */
+  /** Derivations of passwords that may begin in a second, in one isolate; others get their answers in between. */
+  PASSWORD_HASHES_PER_SECOND: z.coerce.number().min(0.1).max(10_000).default(3),
   RATE_LIMIT_SCALE: z.coerce.number().min(0.1).max(10_000).default(1),
   /** A signing key gives way to a new one after so long. */
   SIGNING_KEY_DAYS: z.coerce.number().int().min(1).max(365).default(30),

@@ -1,40 +1,31 @@
 import type { z } from 'zod';
 import { SETTINGS } from '../../contracts/settings.ts';
-import { settingsOf } from '../../core/config/settings.ts';
-import { createAuditLog } from '../../core/database/audit-log.ts';
-import { readFlags, workspacesOf } from '../../core/database/flags.ts';
-import { readSettings } from '../../core/database/settings.ts';
-import { createFlags } from '../../core/flags/flags.ts';
-import { createAuditSigner } from './adapters/audit-signer.ts';
-import { createAuditKeyStore } from './repository/audit.ts';
-import { createFlagRepository } from './repository/flags.ts';
-import { createWorkspaceAuthorities } from './repository/workspace-authorities.ts';
-import { createRequireInWorkspace } from './service/workspace-authority.ts';
-import { createSettingsRepository } from './repository/settings.ts';
-import { type Audit, createAudit } from './service/audit.ts';
-import { createAuditSealer } from './service/audit-sealer.ts';
-import { createFlagAdministration, type FlagAdministration } from './service/flags.ts';
-import { createRegistrationMode, createSignInMode } from './service/registration-mode.ts';
-import { createSettingsAdministration, type SettingsAdministration } from './service/settings.ts';
 import { type RateLimiter, scaleLimits } from '../../core/cache/rate-limiter.ts';
 import { createUpstashRateLimiter } from '../../core/cache/upstash-rate-limiter.ts';
 import { parseConfig } from '../../core/config/config.ts';
+import { settingsOf } from '../../core/config/settings.ts';
+import { createAuditLog } from '../../core/database/audit-log.ts';
 import { createDatabase, type Database } from '../../core/database/client.ts';
 import { idPattern, newId } from '../../core/database/columns.ts';
+import { readFlags, workspacesOf } from '../../core/database/flags.ts';
+import { readSettings } from '../../core/database/settings.ts';
+import { createFlags } from '../../core/flags/flags.ts';
 import { AppError } from '../../core/http/app-error.ts';
 import type { Guard } from '../../core/http/authorize.ts';
 import { createGuard } from '../../core/http/guard.ts';
-import { createKeyring, type Keyring } from '../../core/security/keyring.ts';
 import { newApiKey } from '../../core/security/api-key.ts';
+import { createKeyring, type Keyring } from '../../core/security/keyring.ts';
 import { hashSecret, newSecret } from '../../core/security/secret.ts';
 import { createLogger, type Logger } from '../../core/telemetry/logger.ts';
-import { createHttpMailer } from './adapters/http-mailer.ts';
+import { createAuditSigner } from './adapters/audit-signer.ts';
 import { deviceOf } from './adapters/bowser-devices.ts';
 import { createBreachedPasswords } from './adapters/breached-passwords.ts';
 import { createCommonPasswords } from './adapters/common-passwords.ts';
+import { createHttpMailer } from './adapters/http-mailer.ts';
 import { createJoseTokens, newSigningKey } from './adapters/jose-tokens.ts';
 import { createOidcClient } from './adapters/oidc-client.ts';
 import { createOtpauth } from './adapters/otpauth.ts';
+import { createPacedPasswords } from './adapters/paced-passwords.ts';
 import { createScryptPasswords } from './adapters/scrypt-passwords.ts';
 import { createWebAuthn } from './adapters/webauthn.ts';
 import { type AuthConfig, authConfigSchema } from './config.ts';
@@ -43,69 +34,79 @@ import type { EffectivePolicy } from './models/policies.ts';
 import { PASSWORD_MIN } from './models/sign-in.ts';
 import type { AccessTokens } from './ports/sessions.ts';
 import { createAccountDataRepository } from './repository/account-data.ts';
-import { createApiKeyRepository } from './repository/api-keys.ts';
 import { createAccountRepository } from './repository/accounts.ts';
 import { createAdminUserRepository } from './repository/admin-users.ts';
+import { createApiKeyRepository } from './repository/api-keys.ts';
+import { createAuditKeyStore } from './repository/audit.ts';
 import { createEmailAddressRepository } from './repository/email-addresses.ts';
 import { createEmailRepository } from './repository/emails.ts';
+import { createFlagRepository } from './repository/flags.ts';
+import { createGroupRepository } from './repository/groups.ts';
+import { createInvitationRepository } from './repository/invitations.ts';
+import { createKnownNetworks } from './repository/known-networks.ts';
+import { createMemberRepository } from './repository/members.ts';
+import { createMfaRepository } from './repository/mfa.ts';
 import { createOauthClientRepository } from './repository/oauth-clients.ts';
 import { createDeviceCodeRepository } from './repository/oauth-devices.ts';
 import { createOauthGrantRepository } from './repository/oauth-grants.ts';
 import { createOidcRepository } from './repository/oidc.ts';
-import { createKnownNetworks } from './repository/known-networks.ts';
-import { createMfaRepository } from './repository/mfa.ts';
 import { createOneTimeTokenRepository } from './repository/one-time-tokens.ts';
 import { createPasskeyRepository } from './repository/passkeys.ts';
 import { createPasswordRepository } from './repository/passwords.ts';
-import { createGroupRepository } from './repository/groups.ts';
-import { createInvitationRepository } from './repository/invitations.ts';
-import { createMemberRepository } from './repository/members.ts';
 import { createPermissionRepository } from './repository/permissions.ts';
 import { createPolicyRepository } from './repository/policies.ts';
-import { createRoleRepository } from './repository/roles.ts';
-import { createWorkspaceRepository } from './repository/workspaces.ts';
 import { createRefreshTokenRepository } from './repository/refresh-tokens.ts';
+import { createRoleRepository } from './repository/roles.ts';
 import { createSealedColumns } from './repository/sealed-columns.ts';
-import { createSessionRepository } from './repository/sessions.ts';
 import { createServiceAccountRepository } from './repository/service-accounts.ts';
+import { createSessionRepository } from './repository/sessions.ts';
+import { createSettingsRepository } from './repository/settings.ts';
 import { createSigningKeyRepository } from './repository/signing-keys.ts';
+import { createWorkspaceAuthorities } from './repository/workspace-authorities.ts';
+import { createWorkspaceRepository } from './repository/workspaces.ts';
 import { type AccountData, createAccountData } from './service/account-data.ts';
-import { type ApiKeys, createApiKeys } from './service/api-keys.ts';
-import { createServiceAccounts, type ServiceAccounts } from './service/service-accounts.ts';
 import { type Accounts, createAccounts } from './service/accounts.ts';
 import { type AdminUserService, createAdminUsers } from './service/admin-users.ts';
+import { type ApiKeys, createApiKeys } from './service/api-keys.ts';
+import { type Audit, createAudit } from './service/audit.ts';
+import { createAuditSealer } from './service/audit-sealer.ts';
 import { createEmailAddresses, type EmailAddresses } from './service/email-addresses.ts';
 import { createEmailDelivery, type EmailDelivery } from './service/email-delivery.ts';
-import { createLoginThrottle } from './service/login-throttle.ts';
 import { createEmails, type Emails } from './service/emails.ts';
-import { createIdentityProviders, type IdentityProviders } from './service/identity-providers.ts';
-import { createOauth, type Oauth } from './service/oauth.ts';
-import { createOidc, type Oidc } from './service/oidc.ts';
 import { createNotifyUser } from './service/factor-notices.ts';
+import { createFlagAdministration, type FlagAdministration } from './service/flags.ts';
+import { createGroups, type Groups } from './service/groups.ts';
+import { createIdentityProviders, type IdentityProviders } from './service/identity-providers.ts';
+import { createAcceptsInvitation, createInvitations, type Invitations } from './service/invitations.ts';
+import { createLinkTo } from './service/links.ts';
+import { createLoginThrottle } from './service/login-throttle.ts';
+import { createMembers, type Members } from './service/members.ts';
 import { createMfa, type Mfa } from './service/mfa.ts';
 import { createMfaSignIn, type MfaSignIn } from './service/mfa-sign-in.ts';
+import { createOauth, type Oauth } from './service/oauth.ts';
+import { createOidc, type Oidc } from './service/oidc.ts';
 import { createOneTimeTokens } from './service/one-time-tokens.ts';
 import { createPasskeyAssertions } from './service/passkey-assertions.ts';
 import { createPasskeys, type Passkeys } from './service/passkeys.ts';
-import { createSecondFactor, typedProof } from './service/second-factor.ts';
-import { createLinkTo } from './service/links.ts';
 import { createCheckNewPassword } from './service/password-rules.ts';
 import { createPasswordChanges, type PasswordChanges } from './service/passwords.ts';
-import { createProvePassword } from './service/prove-password.ts';
-import { createRegister } from './service/registration.ts';
-import { createGroups, type Groups } from './service/groups.ts';
-import { createAcceptsInvitation, createInvitations, type Invitations } from './service/invitations.ts';
-import { createMembers, type Members } from './service/members.ts';
 import { createExplainPermissions, type ExplainPermissions } from './service/permissions.ts';
 import { createEffectivePolicy } from './service/policies.ts';
 import { createPolicyRules, type PolicyRules } from './service/policy-rules.ts';
-import { createRoles, type Roles } from './service/roles.ts';
-import { createWorkspaces, type Workspaces } from './service/workspaces.ts';
+import { createProvePassword } from './service/prove-password.ts';
+import { createRegister } from './service/registration.ts';
+import { createRegistrationMode, createSignInMode } from './service/registration-mode.ts';
 import { createReseal } from './service/reseal.ts';
+import { createRoles, type Roles } from './service/roles.ts';
+import { createSecondFactor, typedProof } from './service/second-factor.ts';
+import { createServiceAccounts, type ServiceAccounts } from './service/service-accounts.ts';
 import { createSessions, createTokenHand, type Sessions } from './service/sessions.ts';
+import { createSettingsAdministration, type SettingsAdministration } from './service/settings.ts';
 import { createFinishSignIn, createNextFactor, type FinishSignIn } from './service/sign-in.ts';
 import { createSigningKeys, type SigningKeys } from './service/signing-keys.ts';
 import { createStepUp, type StepUp } from './service/step-up.ts';
+import { createRequireInWorkspace } from './service/workspace-authority.ts';
+import { createWorkspaces, type Workspaces } from './service/workspaces.ts';
 
 /** The use cases of the module, one per room, for handlers. */
 export interface AuthServices {
@@ -206,7 +207,12 @@ function createFoundation(config: z.output<typeof authConfigSchema>) {
     guard,
     recordAudit: guard.recordAudit,
     limiter: scaleLimits(createUpstashRateLimiter(config, logger), config.RATE_LIMIT_SCALE),
-    passwords: createScryptPasswords(),
+    passwords: createPacedPasswords(createScryptPasswords(), {
+      perSecond: config.PASSWORD_HASHES_PER_SECOND,
+      longestWaitMs: 5_000,
+      now: Date.now,
+      sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    }),
     emails: createEmails({ repository: createEmailRepository(db), keyring, newId }),
     outbox: createOutbox(config, db, keyring, logger),
     effectivePolicy: createEffectivePolicy(createPolicyRepository(db), policyDefaults(config)),
@@ -344,9 +350,20 @@ function createServices(foundation: Foundation): AuthServices {
     hashSecret,
   });
   return {
-    ...createPrograms(foundation), ...createWorkspaceRooms(foundation), ...createAdministration(foundation), adminUsers: createUserAdministration(foundation), ...factors.services, ...accountRooms.services, accounts, sessions,
+    ...createPrograms(foundation),
+    ...createWorkspaceRooms(foundation),
+    ...createAdministration(foundation),
+    adminUsers: createUserAdministration(foundation),
+    ...factors.services,
+    ...accountRooms.services,
+    accounts,
+    sessions,
     stepUp,
-    signingKeys: foundation.signingKeys, accessTokens, ...createOidcServices(foundation, finishSignIn), oauth: createOauthServices(foundation, { accounts, sessions, mfaSignIn: factors.services.mfaSignIn }) };
+    signingKeys: foundation.signingKeys,
+    accessTokens,
+    ...createOidcServices(foundation, finishSignIn),
+    oauth: createOauthServices(foundation, { accounts, sessions, mfaSignIn: factors.services.mfaSignIn }),
+  };
 }
 
 function createOauthServices(
@@ -393,7 +410,8 @@ async function unlessUnauthorized<Value>(value: Promise<Value>): Promise<Value |
 
 /** Second factors, and passkeys as first ones; what they are asked for after, `finishSignIn`, comes with them. */
 function createFactors(foundation: Foundation, sessions: Sessions) {
-  const { config, db, keyring, now, recordAudit, emails, limiter, effectivePolicy, oneTimeTokens } = foundation;
+  const { config, db, keyring, now, recordAudit, emails, limiter, effectivePolicy, oneTimeTokens } =
+    foundation;
   const repository = createMfaRepository(db);
   const passkeyRepository = createPasskeyRepository(db);
   const { findUser } = createAccountRepository(db);
@@ -401,7 +419,14 @@ function createFactors(foundation: Foundation, sessions: Sessions) {
   const { hostname, origin } = new URL(config.AUTH_ISSUER);
   const origins = [origin, ...config.WEBAUTHN_ORIGINS];
   const webauthn = createWebAuthn({ id: hostname, name: PRODUCT_NAME, origins });
-  const shared = { keyring, totp, findUser, recordAudit, notify: createNotifyUser({ findUser, emails }), now };
+  const shared = {
+    keyring,
+    totp,
+    findUser,
+    recordAudit,
+    notify: createNotifyUser({ findUser, emails }),
+    now,
+  };
   const hashRecoveryCode = (userId: string, code: string) => hashSecret(`${userId} ${code}`);
   const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count));
 

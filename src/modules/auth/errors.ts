@@ -51,6 +51,7 @@ export const authError = defineErrors({
   too_many_api_keys: { status: 409, title: 'There are too many live API keys' },
   service_account_not_found: { status: 404, title: 'There is no such service account' },
   too_many_service_accounts: { status: 409, title: 'The workspace has too many service accounts' },
+  sign_in_busy: { status: 503, title: 'Too many people sign in at once' },
   account_disabled: { status: 403, title: 'The account is disabled' },
   oauth_client_not_found: { status: 404, title: 'There is no such OAuth client' },
   not_signed_in: { status: 401, title: 'Nobody is signed in to the app in this browser' },

@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { readSigningKeys } from './database.ts';
-import { startTestStack, waitForModel } from './local-stack.ts';
+import { startTestStack, type TestStack, waitForModel } from './local-stack.ts';
 
 /** What the tests know of the running system, besides its public HTTP interface. */
 export interface Installation {
@@ -41,26 +41,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
     bindings: {
       MAX_UPLOAD_BYTES: String(MAX_UPLOAD_BYTES),
       RATE_LIMIT_SCALE: '1000',
+      PASSWORD_HASHES_PER_SECOND: '1000',
       // Short, so that tests of abused refresh tokens can wait for its end.
       REFRESH_GRACE_SECONDS: '1',
     },
   });
   try {
-    const database = {
-      databaseUrl: stack.bindings.DATABASE_URL ?? '',
-      databaseEndpoint: stack.bindings.DATABASE_FETCH_ENDPOINT ?? '',
-    };
+    const hasModel = await waitForModel(stack);
     project.provide('installation', {
-      url: stack.url,
-      composition,
-      hasModel: await waitForModel(stack),
-      signingKeys: await readSigningKeys(stack, database),
-      ...database,
-      logFile,
-      serviceTokenSecret: stack.secrets.serviceTokenSecret,
-      mailUrl: new URL('/', stack.bindings.EMAIL_ENDPOINT).href,
-      issuer: stack.bindings.AUTH_ISSUER ?? '',
-      audience: stack.bindings.AUTH_AUDIENCE ?? '',
+      ...(await describeInstallation({ stack, logFile }, composition)),
+      hasModel,
       maxUploadBytes: MAX_UPLOAD_BYTES,
     });
   } catch (error) {
@@ -68,4 +58,28 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error;
   }
   return dispose;
+}
+
+/** For suites that start a system of their own. */
+export async function describeInstallation(
+  { stack, logFile }: Pick<TestStack, 'stack' | 'logFile'>,
+  composition: Installation['composition'],
+): Promise<Installation> {
+  const database = {
+    databaseUrl: stack.bindings.DATABASE_URL ?? '',
+    databaseEndpoint: stack.bindings.DATABASE_FETCH_ENDPOINT ?? '',
+  };
+  return {
+    url: stack.url,
+    composition,
+    hasModel: false,
+    signingKeys: await readSigningKeys(stack, database),
+    ...database,
+    logFile,
+    serviceTokenSecret: stack.secrets.serviceTokenSecret,
+    mailUrl: new URL('/', stack.bindings.EMAIL_ENDPOINT).href,
+    issuer: stack.bindings.AUTH_ISSUER ?? '',
+    audience: stack.bindings.AUTH_AUDIENCE ?? '',
+    maxUploadBytes: Number(stack.bindings.MAX_UPLOAD_BYTES),
+  };
 }

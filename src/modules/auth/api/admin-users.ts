@@ -54,7 +54,7 @@ const logoutRoute = createRoute({
   path: '/v1/admin/users/{id}/logout',
   tags,
   summary: 'End all sessions of a user',
-  ...permit('users:write'),
+  ...permit('users:write', { recent: true }),
   request: { params },
   responses: { 200: json(endedSessionsSchema, 'Ended'), ...problems(400, 401, 403, 404, 503) },
 });

@@ -54,7 +54,7 @@ const patchRoute = createRoute({
   path: '/v1/admin/oauth-clients/{id}',
   tags: ['admin'],
   summary: 'Shut an OAuth client out, with all its grants, or let it in again',
-  ...permit('clients:write'),
+  ...permit('clients:write', { recent: true }),
   request: { params: oauthClientParamsSchema, body: jsonBody(oauthClientPatchSchema) },
   responses: { 200: json(oauthClientSchema, 'The client'), ...problems(400, 401, 403, 404, 413, 503) },
 });

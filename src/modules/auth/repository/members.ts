@@ -56,6 +56,9 @@ export function createMemberRepository(db: Database): MemberRepository {
           sql`when not exists (select from granted) then 'role_not_found'`,
           sql`when ${role} = 'owner' and not exists (select from actor, target
             where actor.role = 'owner' and target.kind = 'person') then 'permission_denied'`,
+          // No program runs a workspace (models/service-accounts.ts).
+          sql`when ${role} in ('owner', 'admin') and exists (select from target where kind = 'service')
+            then 'permission_denied'`,
           sql`when not exists (select from granted, actor where granted.permissions <@ actor.permissions)
             then 'permission_denied'`,
           sql`when ${role} <> 'owner' and ${isLastOwner} then 'last_owner'`,

@@ -79,6 +79,7 @@ export async function startTestSystem(overrides: Readonly<Record<string, string>
     REGISTRATION: 'open',
     // Everybody in a test comes from one address; a test of the limits sets 1.
     RATE_LIMIT_SCALE: '1000',
+    PASSWORD_HASHES_PER_SECOND: '1000',
     ...overrides,
   };
   return createSystem(env, provider.emails, database.db, async () => {

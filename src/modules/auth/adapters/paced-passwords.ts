@@ -1,0 +1,50 @@
+import { authError } from '../errors.ts';
+import type { Passwords } from '../ports/accounts.ts';
+
+export interface PaceOptions {
+  /** How many derivations may begin in a second, in this isolate. */
+  readonly perSecond: number;
+  readonly longestWaitMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+}
+
+/**
+ * Lets derivations begin one after another with a gap between them. workerd derives within the call, a quarter of a
+ * second during which nobody else in the isolate gets an answer; without the gaps, eight people who sign in at once
+ * would hold up everybody else for all eight. Each waits for a time of its own and not for another one's promise, which in
+ * workerd no request may (decision 0010).
+ *
+ * @throws AppError `sign_in_busy` when the wait would be longer than `longestWaitMs`
+ */
+export function createPacedPasswords(passwords: Passwords, options: PaceOptions): Passwords {
+  const { perSecond, longestWaitMs, now, sleep } = options;
+  const gapMs = 1_000 / perSecond / 3;
+  let freeAt = 0;
+
+  /** Whoever wakes first has the turn; the others see that it is taken and sleep on. */
+  async function inTurn<T>(derive: () => Promise<T>): Promise<T> {
+    const deadline = now() + longestWaitMs;
+    while (freeAt > now()) {
+      if (freeAt > deadline) {
+        throw authError('sign_in_busy', {
+          detail: 'Try again in a few seconds.',
+          retryAfterSeconds: Math.ceil(longestWaitMs / 1_000),
+        });
+      }
+      await sleep(freeAt - now());
+    }
+    freeAt = now() + 1_000 / perSecond;
+    const result = await derive();
+    // On a slow machine one takes longer than its share; the others get their gap all the same.
+    freeAt = Math.max(freeAt, now() + gapMs);
+    return result;
+  }
+
+  return {
+    hash: (password) => inTurn(() => passwords.hash(password)),
+    verify: (password, hash) => inTurn(() => passwords.verify(password, hash)),
+    isOutdated: (hash) => passwords.isOutdated(hash),
+  };
+}

@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { type Copy, createCopies } from './copy.ts';
+import type { Defect } from './defect.ts';
+import { DEFECTS } from './defects.ts';
+import { runTests } from './run-tests.ts';
+
+// `npm run test:defects [-- CLAIM…]`: makes each seeded defect in a copy of the tree, where a test has to turn red.
+
+const ROOT = join(import.meta.dirname, '../..');
+const AT_ONCE = 2;
+
+interface Verdict {
+  readonly defect: Defect;
+  /** `survived`: every test passed. `broken`: no test got as far as failing. */
+  readonly outcome: 'found' | 'survived' | 'broken';
+  /** The test that found it, or what broke. */
+  readonly by: string;
+  readonly seconds: number;
+}
+
+async function main(claims: readonly string[]): Promise<number> {
+  const chosen = DEFECTS.filter(({ claim }) => claims.length === 0 || claims.includes(claim.toLowerCase()));
+  if (chosen.length === 0) throw new Error(`there is no such claim; there are: ${claimsOf(DEFECTS)}`);
+  const startedAt = performance.now();
+  const { copies, folder, remove } = await createCopies(ROOT, AT_ONCE);
+  const end = () => remove().then(() => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
+  try {
+    const wrong = await faultsOfBaseline(copies, chosen, folder);
+    if (wrong.length > 0) {
+      console.error(`Without any defect these do not pass:\n${wrong.map((each) => `  ${each}`).join('\n')}`);
+      return 1;
+    }
+    const verdicts = await tryAll(copies, chosen, folder);
+    summarise(verdicts, (performance.now() - startedAt) / 1000);
+    return verdicts.every(({ outcome }) => outcome === 'found') ? 0 : 1;
+  } finally {
+    await remove();
+  }
+}
+
+const claimsOf = (defects: readonly Defect[]): string =>
+  [...new Set(defects.map(({ claim }) => claim))].join(', ');
+
+/** Every `find` is tried in the copy, and every test file concerned has to pass as it is. */
+async function faultsOfBaseline(
+  [first]: readonly Copy[],
+  defects: readonly Defect[],
+  folder: string,
+): Promise<readonly string[]> {
+  if (first === undefined) return ['there is no copy'];
+  const misplaced: string[] = [];
+  for (const defect of defects)
+    await first
+      .withDefect(defect, async () => {})
+      .catch((error: unknown) => misplaced.push(error instanceof Error ? error.message : String(error)));
+  if (misplaced.length > 0) return misplaced;
+  const files = [...new Set(defects.flatMap(({ tests }) => tests))];
+  console.log(`${defects.length} defects; first ${files.length} test files without any of them…`);
+  const options = { report: join(folder, 'baseline.json'), workers: AT_ONCE, bail: false };
+  const { failed, broken, seconds } = await runTests(first.root, files, options);
+  console.log(`${seconds.toFixed(0)} s`);
+  return [...failed, ...broken];
+}
+
+/** Each copy takes the next defect when it is done with one; neighbours share their tests and their caches. */
+async function tryAll(
+  copies: readonly Copy[],
+  defects: readonly Defect[],
+  folder: string,
+): Promise<readonly Verdict[]> {
+  const waiting = defects.toSorted((a, b) => (a.tests.join() < b.tests.join() ? -1 : 1));
+  const verdicts: Verdict[] = [];
+  await Promise.all(
+    copies.map(async (copy, at) => {
+      for (let defect = waiting.shift(); defect !== undefined; defect = waiting.shift()) {
+        const verdict = await tryOne(copy, defect, join(folder, `report-${at}.json`));
+        verdicts.push(verdict);
+        printRow(verdict);
+      }
+    }),
+  );
+  return verdicts;
+}
+
+async function tryOne(copy: Copy, defect: Defect, report: string): Promise<Verdict> {
+  const options = { report, workers: 1, bail: true };
+  const { failed, broken, seconds } = await copy.withDefect(defect, () =>
+    runTests(copy.root, defect.tests, options),
+  );
+  const [by] = failed;
+  if (by !== undefined) return { defect, outcome: 'found', by, seconds };
+  const [reason] = broken;
+  return reason === undefined
+    ? { defect, outcome: 'survived', by: `nothing in ${defect.tests.join(', ')}`, seconds }
+    : { defect, outcome: 'broken', by: reason.slice(0, 300), seconds };
+}
+
+const SIGNS = { found: 'ok      ', survived: 'SURVIVED', broken: 'BROKEN  ' } as const;
+
+function printRow({ defect, outcome, by, seconds }: Verdict): void {
+  const took = seconds.toFixed(1).padStart(6);
+  console.log(
+    `${SIGNS[outcome]} ${took} s  ${defect.claim.padEnd(13)} ${defect.title}\n${' '.repeat(20)}<- ${by}`,
+  );
+}
+
+function summarise(verdicts: readonly Verdict[], seconds: number): void {
+  console.log('\n=== summary');
+  for (const [claim, of] of Map.groupBy(verdicts, ({ defect }) => defect.claim)) {
+    const found = of.filter(({ outcome }) => outcome === 'found').length;
+    console.log(`${claim.padEnd(13)} ${found} of ${of.length} found`);
+  }
+  const survivors = verdicts.filter(({ outcome }) => outcome !== 'found');
+  for (const verdict of survivors) printRow(verdict);
+  console.log(
+    `${verdicts.length} defects, ${survivors.length} survivors, ${(seconds / 60).toFixed(1)} minutes`,
+  );
+}
+
+process.exitCode = await main(process.argv.slice(2).map((claim) => claim.toLowerCase()));
