@@ -123,7 +123,7 @@ const modules = [
     'service-knows-no-vendor',
     'A use case speaks to ports, so that an adapter can be exchanged and a test needs no network.',
     { path: SERVICE, pathNot: TESTS },
-    { path: packages('drizzle-orm', 'jose', ...DATA_VENDORS) },
+    { path: packages('drizzle-orm', 'jose', 'otpauth', 'oauth4webapi', '@simplewebauthn', ...DATA_VENDORS) },
   ),
   rule(
     'repository-knows-no-http-or-service',
@@ -133,7 +133,7 @@ const modules = [
       path: [
         HTTP,
         '^src/core/http/',
-        '^src/modules/[^/]+/(service(/|\\.ts$)|api/|routes\\.ts$|dependencies\\.ts$)',
+        '^src/modules/[^/]+/(service(/|\\.ts$)|api/|routes\\.ts$|dependencies(/|\\.ts$))',
       ],
       pathNot: '^src/core/http/app-error\\.ts$',
     },
@@ -143,7 +143,7 @@ const modules = [
     'One place says what stands behind each port, and one place is overridden in tests. Types are free.',
     {
       path: '^src/(modules|gateway)/',
-      pathNot: ['^src/(modules/[^/]+|gateway)/dependencies\\.ts$', ADAPTERS, TESTS],
+      pathNot: ['^src/(modules/[^/]+|gateway)/dependencies(/|\\.ts$)', ADAPTERS, TESTS],
     },
     { path: [CORE_ADAPTERS, ADAPTERS], dependencyTypesNot: ['type-only'] },
   ),

@@ -238,6 +238,7 @@ CREATE TABLE "core"."settings" (
 	"updated_by" text
 );
 --> statement-breakpoint
+DROP INDEX "auth"."sessions_user_id_idx";--> statement-breakpoint
 ALTER TABLE "auth"."users" ALTER COLUMN "email" DROP NOT NULL;--> statement-breakpoint
 ALTER TABLE "auth"."users" ALTER COLUMN "password_hash" DROP NOT NULL;--> statement-breakpoint
 ALTER TABLE "auth"."refresh_tokens" ADD COLUMN "spent_by" text;--> statement-breakpoint
@@ -274,6 +275,7 @@ ALTER TABLE "auth"."workspace_members" ADD CONSTRAINT "workspace_members_workspa
 ALTER TABLE "auth"."workspace_members" ADD CONSTRAINT "workspace_members_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "auth"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "api_keys_key_hash_key" ON "auth"."api_keys" USING btree ("key_hash");--> statement-breakpoint
 CREATE INDEX "api_keys_user_id_idx" ON "auth"."api_keys" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "api_keys_replaces_idx" ON "auth"."api_keys" USING btree ("replaces") WHERE "auth"."api_keys"."replaces" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "device_codes_user_code_key" ON "auth"."device_codes" USING btree ("user_code");--> statement-breakpoint
 CREATE INDEX "emails_due_idx" ON "auth"."emails" USING btree ("next_attempt_at") WHERE "auth"."emails"."status" = 'pending';--> statement-breakpoint
 CREATE INDEX "group_members_user_id_idx" ON "auth"."group_members" USING btree ("user_id");--> statement-breakpoint
@@ -290,6 +292,10 @@ CREATE INDEX "workspace_members_user_id_idx" ON "auth"."workspace_members" USING
 CREATE UNIQUE INDEX "audit_events_sequence_key" ON "core"."audit_events" USING btree ("sequence");--> statement-breakpoint
 CREATE INDEX "audit_events_unsealed_idx" ON "core"."audit_events" USING btree ("id") WHERE "core"."audit_events"."sequence" is null;--> statement-breakpoint
 CREATE INDEX "audit_events_actor_idx" ON "core"."audit_events" USING btree ("actor_id","id");--> statement-breakpoint
+CREATE INDEX "audit_events_workspace_idx" ON "core"."audit_events" USING btree ("workspace_id","id");--> statement-breakpoint
+CREATE INDEX "audit_events_object_idx" ON "core"."audit_events" USING btree ("object_id","id");--> statement-breakpoint
 CREATE INDEX "audit_events_action_idx" ON "core"."audit_events" USING btree ("action","id");--> statement-breakpoint
 CREATE INDEX "audit_events_occurred_at_idx" ON "core"."audit_events" USING btree ("occurred_at");--> statement-breakpoint
-CREATE INDEX "users_role_idx" ON "auth"."users" USING btree ("role") WHERE "auth"."users"."role" <> 'member';
+CREATE INDEX "users_workspace_id_idx" ON "auth"."users" USING btree ("workspace_id") WHERE "auth"."users"."workspace_id" is not null;--> statement-breakpoint
+CREATE INDEX "users_role_idx" ON "auth"."users" USING btree ("role") WHERE "auth"."users"."role" <> 'member';--> statement-breakpoint
+CREATE INDEX "sessions_user_id_idx" ON "auth"."sessions" USING btree ("user_id","network");

@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DEFECTS } from '../defects/defects.ts';
@@ -11,11 +11,15 @@ describe('the seeded defects', () => {
     expect(titles.filter((title, at) => titles.indexOf(title) !== at)).toEqual([]);
   });
 
-  test.each(DEFECTS)('$claim: $title', async ({ file, find, replace, tests }) => {
+  test.each(DEFECTS)('$claim: $title', async ({ file, find, replace, tests, by = '' }) => {
     const source = await readFile(join(ROOT, file), 'utf8');
     expect(source.split(find).length - 1, `places in ${file} that read: ${find}`).toBe(1);
     expect(replace).not.toBe(find);
     expect(tests.length).toBeGreaterThan(0);
-    for (const path of tests) await access(join(ROOT, path));
+    const texts = await Promise.all(tests.map((path) => readFile(join(ROOT, path), 'utf8')));
+    expect(
+      texts.some((text) => text.includes(by)),
+      `a title with: ${by}`,
+    ).toBe(true);
   });
 });

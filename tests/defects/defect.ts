@@ -9,4 +9,6 @@ export interface Defect {
   readonly replace: string;
   /** At least one test of these files has to fail. */
   readonly tests: readonly string[];
+  /** Part of the title of the test that has to find it, where a file takes long; otherwise any test of the files may. */
+  readonly by?: string;
 }

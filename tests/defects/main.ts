@@ -84,7 +84,7 @@ async function tryAll(
 }
 
 async function tryOne(copy: Copy, defect: Defect, report: string): Promise<Verdict> {
-  const options = { report, workers: 1, bail: true };
+  const options = { report, workers: 1, bail: true, only: defect.by };
   const { failed, broken, seconds } = await copy.withDefect(defect, () =>
     runTests(copy.root, defect.tests, options),
   );

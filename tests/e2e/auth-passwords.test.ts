@@ -124,7 +124,7 @@ describe('a forgotten or changed password', () => {
     await signIn(api, account);
   });
 
-  it('is not set by a link that is too old, or was overtaken by a newer one', async () => {
+  it('is not set by a link that is too old, or that another one was used in the place of', async () => {
     const newest = () => tokenSentTo(installation, account.email, 'reset-password');
     const another = async () => {
       const known = await newest();
@@ -133,16 +133,21 @@ describe('a forgotten or changed password', () => {
     };
     const refused = async (token: string) =>
       expect(refusal(await reset(token, `late ${randomUUID()}`))).toBe('400 invalid_token');
-    const overtaken = await another();
-    const current = await another();
-    await refused(overtaken);
+    const unused = await another();
+    const used = await another();
+    const password = `reset ${randomUUID()}`;
+    expect((await reset(used, password)).status).toBe(204);
+    account = { ...account, password };
+    await refused(unused);
+
+    const late = await another();
     await query(
       installation,
       `update auth.one_time_tokens t set expires_at = now() - interval '1 second' from auth.users u
        where u.id = t.user_id and u.email = $1 and t.purpose = 'password-reset'`,
       [account.email],
     );
-    await refused(current);
+    await refused(late);
     await signIn(api, account);
   });
 

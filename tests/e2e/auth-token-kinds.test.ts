@@ -163,6 +163,7 @@ describe('a token of one kind is nothing to an endpoint for another', () => {
     const data: Partial<Record<Purpose, object>> = {
       'mfa-sign-in': { methods: ['pwd'], passwordChangedAt: null },
       'browser-sign-in': { methods: ['pwd'], authenticatedAt: new Date().toISOString() },
+      'password-reset': { email: account.email },
       'email-change': { email: `${randomUUID()}@example.com` },
     };
     for (const purpose of PURPOSES)

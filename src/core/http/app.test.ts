@@ -2,8 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { describe, expect, test } from 'vitest';
 import { DependencyError } from '../resilience/dependency.ts';
-import { type AuthenticatedVariables, authenticate, createHttpApp, limitBody } from './app.ts';
+import type { Principal } from '../security/principal.ts';
+import { createHttpApp, describeApi, limitBody } from './app.ts';
 import { coreError, defineErrors } from './app-error.ts';
+import { authorize, type GuardedVariables, open, provideGuard } from './authorize.ts';
 import { json, jsonBody, problemSchema } from './openapi.ts';
 import { plainTextSchema } from './plain-text.ts';
 
@@ -11,19 +13,40 @@ const bodySchema = z.strictObject({ name: plainTextSchema.max(10) });
 const querySchema = z.object({ limit: z.coerce.number().int().max(5).default(1) });
 const answer = { 200: json(z.object({ ok: z.boolean() }), 'ok') };
 
+/** Knows one token, `good`. */
+const guard = {
+  authenticator: {
+    authenticate: async (credential: string) => {
+      if (credential !== 'good') throw coreError('unauthorized');
+      return principal;
+    },
+  },
+  recordAudit: async () => {},
+  publicOrigin: 'https://api.test',
+  now: () => 0,
+};
+const principal: Principal = {
+  userId: 'usr_1',
+  kind: 'person',
+  role: 'member',
+  credential: { kind: 'session', id: 'ses_1', clientId: null },
+  permissions: new Set(['files:read']),
+  restriction: null,
+  authenticatedAt: 0,
+  methods: ['pwd'],
+};
+
 function createApp() {
-  const app = createHttpApp<AuthenticatedVariables>('storage');
-  const verifier = { verify: async () => ({ userId: 'usr_1', sessionId: 'ses_1' }) };
-  app.use(
-    '/secret',
-    authenticate(() => verifier),
-  );
+  const app = createHttpApp<GuardedVariables>('storage');
+  app.use(provideGuard(() => guard));
+  app.use('/secret', authorize('files:read', false));
   app.use('/things', limitBody(1_000));
   app.get('/secret', (c) => c.text('secret'));
   app.openapi(
     createRoute({
       method: 'post',
       path: '/things',
+      ...open,
       request: { body: jsonBody(bodySchema), query: querySchema },
       responses: answer,
     }),
@@ -154,4 +177,12 @@ test('an error outside of the catalogue cannot be made', () => {
 
 test('headers of an error are on the answer', () => {
   expect(coreError('not_found', { headers: { 'x-more': '1' } }).options.headers).toEqual({ 'x-more': '1' });
+});
+
+test('a module with an operation that declares no permission does not start', () => {
+  const app = createHttpApp<GuardedVariables>('storage');
+  app.openapi(createRoute({ method: 'get', path: '/v1/forgotten', responses: answer }), (c) =>
+    c.json({ ok: true }, 200),
+  );
+  expect(() => describeApi(app, 'Storage')).toThrow('get /v1/forgotten declares no permission');
 });

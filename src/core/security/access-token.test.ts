@@ -7,6 +7,7 @@ const NOW = Date.UTC(2026, 0, 1);
 const nowSeconds = NOW / 1000;
 const keys = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
 const stranger = await generateKeyPair('EdDSA', { crv: 'Ed25519' });
+const strangerJwk: JWK = { ...(await exportJWK(stranger.publicKey)), alg: 'EdDSA' };
 const USER = `usr_${'0'.repeat(31)}1`;
 const SESSION = `ses_${'0'.repeat(31)}1`;
 const jwk: JWK = { ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'EdDSA', use: 'sig' };
@@ -99,7 +100,7 @@ describe('an access token', () => {
     ['a kid with a path in it', { header: { kid: '../../etc/passwd' } }],
     ['a kid with SQL in it', { header: { kid: "k1' or '1'='1" } }],
     ['a kid that is an address', { header: { kid: 'http://127.0.0.1:1/keys' } }],
-    ['a key of its own', { header: { jwk }, key: stranger.privateKey }],
+    ['a key of its own', { header: { jwk: strangerJwk }, key: stranger.privateKey }],
     ['an address for its key', { header: { jku: 'http://127.0.0.1:1/keys' }, key: stranger.privateKey }],
     ['an address for its certificate', { header: { x5u: 'http://127.0.0.1:1/x' }, key: stranger.privateKey }],
     ['HS256 signed with the public key', { header: { alg: 'HS256' }, key: base64url.decode(jwk.x ?? '') }],
@@ -145,7 +146,7 @@ describe('an access token', () => {
         expect(
           await codeOf(
             await sign({
-              header: { [name]: name === 'jwk' ? jwk : 'http://127.0.0.1:1/' },
+              header: { [name]: name === 'jwk' ? strangerJwk : 'http://127.0.0.1:1/' },
               key: stranger.privateKey,
             }),
           ),

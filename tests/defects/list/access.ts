@@ -36,6 +36,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: "if (authority === undefined) throw authError('workspace_not_found');",
     replace: 'if (authority === undefined) throw workspaceDenied();',
     tests: MATRIX,
+    by: 'who tries to',
   },
   {
     claim: 'S26',
@@ -44,6 +45,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'where k.id = ${uuid(id)} and k.user_id = ${uuid(holderId)}',
     replace: 'where k.id = ${uuid(id)} and ${uuid(holderId)} is not null',
     tests: KEYS,
+    by: 'keys of others do not exist',
   },
   {
     claim: 'S26',
@@ -52,6 +54,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'and workspace_id = ${uuid(change.workspaceId)} and accepted_at is null',
     replace: 'and accepted_at is null',
     tests: INVITATIONS,
+    by: 'is taken back by whoever may invite',
   },
   {
     claim: 'S26',
@@ -60,6 +63,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: '\n    AND f.owner_id IN (SELECT p.principal_id FROM auth.principals_of(user_id) p)',
     replace: '',
     tests: STORAGE,
+    by: 'finds nothing of it, whatever they try',
   },
   {
     claim: 'S27',
@@ -68,6 +72,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: "'Belongs to the workspace', '{workspace:read}'",
     replace: "'Belongs to the workspace', '{workspace:read,invitations:write}'",
     tests: MATRIX,
+    by: 'invite a member',
   },
   {
     claim: 'S27',
@@ -76,6 +81,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: "'{account:read,account:write,files:read,search:read,workspaces:read}'",
     replace: "'{account:read,account:write,files:read,files:write,search:read,workspaces:read}'",
     tests: [`${AUTH}/service/roles.test.ts`],
+    by: 'hold what the catalogues list',
   },
   {
     claim: 'S27',
@@ -84,14 +90,17 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'where not r.built_in and (',
     replace: 'where (',
     tests: [`${AUTH}/service/roles.test.ts`],
+    by: 'can be neither changed nor deleted',
   },
   {
     claim: 'S27',
-    title: 'the list of users is for everybody',
+    title: 'everybody may change users',
     file: `${AUTH}/api/admin-users.ts`,
-    find: "...permit('users:write'),",
-    replace: "...permit('account:write'),",
+    find: "summary: 'Assign a role, disable or enable, rename',\n  ...permit('users:write', { recent: true }),",
+    replace:
+      "summary: 'Assign a role, disable or enable, rename',\n  ...permit('account:write', { recent: true }),",
     tests: ADMINS,
+    by: 'is not for members',
   },
   {
     claim: 'S27',
@@ -100,6 +109,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: "        when ${role}::text is not null and not n.permissions <@ ${held(by)} then 'denied'\n",
     replace: '',
     tests: ADMINS,
+    by: 'with more permissions than the giver has',
   },
   {
     claim: 'bad input',
@@ -108,6 +118,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'and other.disabled_at is null and other.deleted_at is null',
     replace: 'and other.deleted_at is null',
     tests: ADMINS,
+    by: 'is the last one also when the others are disabled',
   },
   {
     claim: 'bad input',
@@ -116,6 +127,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'and other.id <> ${idToUuid(userId)}::uuid',
     replace: 'and ${idToUuid(userId)}::uuid is not null',
     tests: ADMINS,
+    by: 'the last administrator',
   },
   {
     claim: 'S28',
@@ -124,6 +136,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'export const adminUserChangeSchema = z\n  .strictObject({',
     replace: 'export const adminUserChangeSchema = z\n  .object({',
     tests: ADMINS,
+    by: 'a change',
   },
   {
     claim: 'S29',
@@ -132,6 +145,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: '\n    AND f.owner_id IN (SELECT p.principal_id FROM auth.principals_of(user_id) p)',
     replace: '',
     tests: LEGS,
+    by: 'is in neither leg',
   },
   {
     claim: 'S29',
@@ -140,6 +154,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'nullif(sum(chunk_count), 0) as words from scope',
     replace: 'nullif(sum(chunk_count), 0) as words from ai.analyses',
     tests: LEGS,
+    by: 'scores as if nobody else had any files',
   },
   {
     claim: 'S29',
@@ -156,6 +171,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'and e.model = ${model} and (e.version_id in (select scope.version_id from scope)) is true',
     replace: 'and e.model = ${model}',
     tests: LEGS,
+    by: 'through the index in a large one',
   },
   {
     claim: 'S32',
@@ -164,6 +180,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'WHERE f.trashed_at IS NULL\n    AND',
     replace: 'WHERE',
     tests: STORAGE,
+    by: 'the trash takes a folder with all below it',
   },
   {
     claim: 'S34',
@@ -172,6 +189,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'THEN ARRAY(SELECT x FROM unnest(a.permissions) x WHERE x = ANY (k.scopes))',
     replace: 'THEN k.scopes',
     tests: KEYS,
+    by: 'may less when the role of its owner may less',
   },
   {
     claim: 'S34',
@@ -180,6 +198,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'and a.role = ${by.role} and a.disabled_at is null',
     replace: 'and ${by.role}::text is not null and a.disabled_at is null',
     tests: ADMINS,
+    by: 'an administrator who was demoted a moment ago',
   },
   {
     claim: 'API keys',
@@ -188,6 +207,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'CASE WHEN auth.address_in(to_jsonb(k.allowed_networks), address)\n      THEN ARRAY',
     replace: 'CASE WHEN true\n      THEN ARRAY',
     tests: KEYS,
+    by: 'works from its networks alone',
   },
   {
     claim: 'API keys',
@@ -196,6 +216,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'THEN ARRAY(SELECT x FROM unnest(a.permissions) x WHERE x = ANY (k.scopes))',
     replace: 'THEN a.permissions',
     tests: KEYS,
+    by: 'opens nothing beyond its scopes',
   },
   {
     claim: 'API keys',
@@ -204,6 +225,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'k.key_hash = authority_of_key.key_hash AND k.revoked_at IS NULL\n    AND',
     replace: 'k.key_hash = authority_of_key.key_hash\n    AND',
     tests: KEYS,
+    by: 'is dead within a second of its revocation',
   },
   {
     claim: 'API keys',
@@ -212,6 +234,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: '\n    AND (k.expires_at IS NULL OR k.expires_at > now())\n$$;',
     replace: '\n$$;',
     tests: KEYS,
+    by: 'lives 90 days unless told, and not a moment longer',
   },
   {
     claim: 'API keys',
@@ -225,9 +248,10 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     claim: 'API keys',
     title: 'somebody makes a key with scopes that they do not have',
     file: `${AUTH}/service/api-keys.ts`,
-    find: 'scopes.filter((scope) => !permissions.has(scope));',
-    replace: 'scopes.filter(() => permissions.size === 0);',
+    find: 'scopes.filter((scope) => !held.has(scope));',
+    replace: 'scopes.filter(() => held.size === 0);',
     tests: KEYS,
+    by: 'gives nobody a scope that they do not have',
   },
   {
     claim: 'API keys',
@@ -236,6 +260,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'least(k.expires_at, now() + make_interval(secs => ${overlapSeconds}))',
     replace: 'now() + make_interval(secs => ${overlapSeconds})',
     tests: KEYS,
+    by: 'never gives the older one more time than it had',
   },
   {
     claim: 'policies',
@@ -244,6 +269,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: "WHEN (b.elsewhere OR b.needs_mfa) AND u.kind = 'person' THEN",
     replace: "WHEN b.elsewhere AND u.kind = 'person' THEN",
     tests: POLICIES,
+    by: 'that requires a second factor restricts sessions without one',
   },
   {
     claim: 'policies',
@@ -252,6 +278,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: "      WHEN b.shut_out THEN '{}'::text[]\n",
     replace: '',
     tests: POLICIES,
+    by: 'leaves nothing to callers from networks',
   },
   {
     claim: 'policies',
@@ -260,6 +287,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'FROM jsonb_array_elements_text(networks) n), false)',
     replace: 'FROM jsonb_array_elements_text(networks) n), true)',
     tests: POLICIES,
+    by: 'an unknown address is in no network',
   },
   {
     claim: 'policies',
@@ -268,6 +296,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'when not auth.address_in(${JSON.stringify(allowedNetworks)}::jsonb, ${from.address}::inet)\n    or',
     replace: 'when ${JSON.stringify([allowedNetworks, from.address])}::jsonb is null\n    or',
     tests: POLICIES,
+    by: 'does not keep out whoever sets it',
   },
   {
     claim: 'policies',
@@ -276,6 +305,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'Math.min(sum.sessionSeconds, policy.sessionSeconds ?? Infinity)',
     replace: 'policy.sessionSeconds ?? sum.sessionSeconds',
     tests: POLICIES,
+    by: 'the strictest of each rule counts',
   },
   {
     claim: 'invitations',
@@ -284,6 +314,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'join auth.users u on lower(u.email) = lower(live.email)',
     replace: 'join auth.users u on live.email is not null',
     tests: INVITATIONS,
+    by: 'is for the invited address alone, verified',
   },
   {
     claim: 'invitations',
@@ -292,6 +323,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'and u.email_verified_at is not null and u.disabled_at is null',
     replace: 'and u.disabled_at is null',
     tests: INVITATIONS,
+    by: 'is for the invited address alone, verified',
   },
   {
     claim: 'invitations',
@@ -300,6 +332,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: 'and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()',
     replace: 'and i.revoked_at is null and i.expires_at > now()',
     tests: INVITATIONS,
+    by: 'lets it in with its role, once',
   },
   {
     claim: 'invitations',
@@ -308,5 +341,6 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     find: '\n      and ${permission}::text = any (inviter.permissions)',
     replace: '',
     tests: INVITATIONS,
+    by: 'dies when its inviter may not invite any more',
   },
 ];

@@ -31,6 +31,7 @@ export const AUDIT_DEFECTS: readonly Defect[] = [
     find: 'BEFORE UPDATE OR DELETE ON core.audit_events',
     replace: 'BEFORE DELETE ON core.audit_events',
     tests: AUDIT,
+    by: 'can be changed by nobody',
   },
   {
     claim: 'audit',
@@ -39,6 +40,7 @@ export const AUDIT_DEFECTS: readonly Defect[] = [
     find: 'BEFORE UPDATE OR DELETE ON core.audit_events',
     replace: 'BEFORE UPDATE ON core.audit_events',
     tests: AUDIT,
+    by: 'can be changed by nobody',
   },
   {
     claim: 'audit',
@@ -47,6 +49,7 @@ export const AUDIT_DEFECTS: readonly Defect[] = [
     find: 'CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON core.audit_events\n  FOR EACH STATEMENT EXECUTE FUNCTION core.protect_audit();',
     replace: 'SELECT 1;',
     tests: AUDIT,
+    by: 'can be changed by nobody',
   },
   {
     claim: 'audit',
@@ -55,6 +58,7 @@ export const AUDIT_DEFECTS: readonly Defect[] = [
     find: '${head.sequence}::bigint = coalesce(',
     replace: '${head.sequence}::bigint <= coalesce(',
     tests: AUDIT,
+    by: 'takes nothing from a sealer that read an older end',
   },
   {
     claim: 'audit',
@@ -96,6 +100,7 @@ export const AUDIT_DEFECTS: readonly Defect[] = [
     find: 'and c.sequence < coalesce(b.young, 9007199254740991)',
     replace: 'and (b.young is null or c.sequence < b.young * 100)',
     tests: [`${AUTH}/service/audit-retention.test.ts`],
+    by: 'what is too old goes, up to a checkpoint',
   },
   {
     claim: 'audit',
@@ -104,6 +109,7 @@ export const AUDIT_DEFECTS: readonly Defect[] = [
     find: '{ ...filterOf(query), workspace: workspaceId }',
     replace: '{ workspace: workspaceId, ...filterOf(query) }',
     tests: AUDIT,
+    by: 'of a workspace is for its owners and administrators',
   },
   {
     claim: 'audit',
@@ -112,6 +118,7 @@ export const AUDIT_DEFECTS: readonly Defect[] = [
     find: 'text.replaceAll(/[\\\\=]/g,',
     replace: 'text.replaceAll(/[\\\\]/g,',
     tests: AUDIT,
+    by: 'in CEF is one line an entry',
   },
   {
     claim: 'audit',
@@ -153,6 +160,7 @@ export const AUDIT_DEFECTS: readonly Defect[] = [
     find: "return mode !== 'open' && environment === 'confirmed' ? 'confirmed' : mode;",
     replace: "return mode === 'open' && environment === 'confirmed' ? 'confirmed' : mode;",
     tests: [`${AUTH}/service/flags.test.ts`],
+    by: 'that closes registration lets nobody in',
   },
   {
     claim: 'flags',

@@ -28,6 +28,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: "...permit('account:write', { recent: true }),",
     replace: "...permit('account:write'),",
     tests: [`${AUTH}/service/email-addresses.test.ts`],
+    by: 'wants a recent proof of identity',
   },
   {
     claim: 'S9',
@@ -36,6 +37,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: '? passwords.verify(proof.password, user.passwordHash)',
     replace: '? passwords.verify(proof.password, user.passwordHash).then(() => true)',
     tests: [`${AUTH}/service/step-up.test.ts`],
+    by: 'a wrong password, or a code of nobody, changes nothing',
   },
   {
     claim: 'S10',
@@ -44,6 +46,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: 'return step !== undefined && repository.useTotpStep(userId, sealedSecret, step);',
     replace: 'return step !== undefined;',
     tests: MFA,
+    by: 'works once: the code that confirmed',
   },
   {
     claim: 'S10',
@@ -60,6 +63,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: "{ name: 'second-factor', limit: 10,",
     replace: "{ name: 'second-factor', limit: 1_000,",
     tests: MFA,
+    by: 'ends after ten wrong ones',
   },
   {
     claim: 'S10',
@@ -68,6 +72,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: 'export const MFA_ATTEMPTS = 5;',
     replace: 'export const MFA_ATTEMPTS = 500;',
     tests: MFA,
+    by: 'may be tried five times',
   },
   {
     claim: 'S10',
@@ -76,14 +81,16 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: '            isNull(recoveryCodes.usedAt),\n',
     replace: '',
     tests: MFA,
+    by: 'signs in once, and the person is told',
   },
   {
     claim: 'S10',
     title: 'recovery codes stand in the database as they are',
-    file: `${AUTH}/dependencies.ts`,
+    file: `${AUTH}/dependencies/accounts.ts`,
     find: 'hashSecret(`${userId} ${code}`)',
     replace: '`${userId} ${code}`',
     tests: MFA,
+    by: 'keeps the secret sealed, and the recovery codes as hashes',
   },
   {
     claim: 'S10',
@@ -92,6 +99,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: 'passwordChangedAt !== millisecondsOf(factors.passwordChangedAt)',
     replace: '(passwordChangedAt ?? 0) > (millisecondsOf(factors.passwordChangedAt) ?? 0)',
     tests: MFA,
+    by: 'starts again when the password was changed in between',
   },
   {
     claim: 'S10',
@@ -100,6 +108,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: 'if ((await oneTimeTokens.consume(PURPOSE, mfaToken)) === undefined) throw startAgain();',
     replace: 'if ((await oneTimeTokens.find(PURPOSE, mfaToken)) === undefined) throw startAgain();',
     tests: MFA,
+    by: 'spends its token: not even another good factor',
   },
   {
     claim: 'S10',
@@ -108,6 +117,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: "return methods.includes('hwk') ?",
     replace: "return methods.includes('hwk') || methods.includes('fed') ?",
     tests: [`${AUTH}/service/oidc.test.ts`],
+    by: 'asked for their second factor',
   },
   {
     claim: 'S10',
@@ -124,6 +134,7 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: 'if (passkey === undefined || passkey.userId !== (userId ?? passkey.userId)) return undefined;',
     replace: 'if (passkey === undefined) return undefined;',
     tests: PASSKEYS,
+    by: 'of somebody else is refused',
   },
   {
     claim: 'S10',
@@ -132,5 +143,6 @@ export const FACTOR_DEFECTS: readonly Defect[] = [
     find: '(${passkeys.counter} < ${counter}::bigint or',
     replace: '(${passkeys.counter} <> ${counter}::bigint or',
     tests: PASSKEYS,
+    by: 'by a copy, whose counter went back',
   },
 ];

@@ -14,6 +14,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'if (registered === asked) return true;',
     replace: 'if (asked.startsWith(registered)) return true;',
     tests: AUTHORIZE,
+    by: 'is sent nowhere when it names the address',
   },
   {
     claim: 'OAuth',
@@ -22,6 +23,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'asked !== undefined && matchesRedirectUri(uri, asked)',
     replace: 'asked !== undefined && (matchesRedirectUri(uri, asked) || URL.canParse(asked))',
     tests: AUTHORIZE,
+    by: 'is sent nowhere when it names the address',
   },
   {
     claim: 'OAuth',
@@ -30,6 +32,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: "parameters.get('code_challenge_method') !== 'S256' || !CODE_CHALLENGE.test(challenge)",
     replace: "challenge !== '' && !CODE_CHALLENGE.test(challenge)",
     tests: AUTHORIZE,
+    by: 'goes back to the program as',
   },
   {
     claim: 'OAuth',
@@ -38,6 +41,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'hashSecret(verifier) !== kept.challenge',
     replace: "hashSecret(verifier) === ''",
     tests: TOKENS,
+    by: 'is refused as',
   },
   {
     claim: 'OAuth',
@@ -46,6 +50,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: '    kept.clientId !== client.id ||\n',
     replace: '',
     tests: TOKENS,
+    by: 'of one client is nothing to another',
   },
   {
     claim: 'OAuth',
@@ -54,6 +59,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: "await oneTimeTokens.consume('oauth-code', code);",
     replace: "await oneTimeTokens.find('oauth-code', code);",
     tests: TOKENS,
+    by: 'that comes back ends the grant it made',
   },
   {
     claim: 'OAuth',
@@ -62,6 +68,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'if (reused?.sessionId) await endReused(',
     replace: "if (reused?.sessionId === '') await endReused(",
     tests: TOKENS,
+    by: 'that comes back ends the grant it made',
   },
   {
     claim: 'OAuth',
@@ -70,6 +77,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'person.passwordChangedAt > authenticatedAt',
     replace: 'person.passwordChangedAt < authenticatedAt',
     tests: TOKENS,
+    by: 'is worth nothing after the password was changed',
   },
   {
     claim: 'OAuth',
@@ -78,6 +86,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'return browser === hashSecret(browserToken) ? request : undefined;',
     replace: "return browser !== '' && browserToken !== '' ? request : undefined;",
     tests: AUTHORIZE,
+    by: 'cannot be answered in another browser',
   },
   {
     claim: 'OAuth',
@@ -86,6 +95,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: "await oneTimeTokens.consume('oauth-consent', consentToken);",
     replace: "await oneTimeTokens.find('oauth-consent', consentToken);",
     tests: AUTHORIZE,
+    by: 'cannot be answered twice',
   },
   {
     claim: 'OAuth',
@@ -94,6 +104,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'if (asked === undefined || !asked.every((name) => registered.includes(name)))',
     replace: 'if (asked === undefined || registered.length === 0)',
     tests: AUTHORIZE,
+    by: 'does not get more than the client has registered',
   },
   {
     claim: 'OAuth',
@@ -102,6 +113,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'parseScopes(scope)?.every((name) => grant.scopes.includes(name))',
     replace: 'parseScopes(scope)?.some((name) => grant.scopes.includes(name))',
     tests: TOKENS,
+    by: 'does not grow when it is refreshed',
   },
   {
     claim: 'OAuth',
@@ -110,6 +122,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'ownSession(principal) === undefined',
     replace: "ownSession(principal) === ''",
     tests: AUTHORIZE,
+    by: 'does not do it for',
   },
   {
     claim: 'OAuth',
@@ -118,6 +131,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: '        eq(deviceCodes.clientId, clientId),\n',
     replace: '',
     tests: DEVICES,
+    by: 'cannot be polled by another client',
   },
   {
     claim: 'OAuth',
@@ -126,6 +140,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'const GUESSES = 5;',
     replace: 'const GUESSES = 5_000;',
     tests: DEVICES,
+    by: 'takes five guesses',
   },
   {
     claim: 'OIDC',
@@ -134,6 +149,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: "await oneTimeTokens.consume('oidc-state', state);",
     replace: "await oneTimeTokens.find('oidc-state', state);",
     tests: OIDC,
+    by: 'a callback works once',
   },
   {
     claim: 'OIDC',
@@ -142,6 +158,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'if (token === undefined || flow?.provider !== id)',
     replace: 'if (token === undefined || flow === undefined)',
     tests: OIDC,
+    by: 'a callback works once',
   },
   {
     claim: 'OIDC',
@@ -150,6 +167,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'if (handoff?.challenge !== hashSecret(verifier) || user === undefined)',
     replace: "if (handoff === undefined || hashSecret(verifier) === '' || user === undefined)",
     tests: OIDC,
+    by: 'is worth nothing without the verifier',
   },
   {
     claim: 'OIDC',
@@ -158,6 +176,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'if (email === null || !profile.emailVerified)',
     replace: 'if (email === null)',
     tests: OIDC,
+    by: 'an address that the provider has not verified',
   },
   {
     claim: 'OIDC',
@@ -167,14 +186,16 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     replace:
       'if (holder?.emailVerifiedAt) return { user: holder };\n  if (holder) return askToLink(dependencies, provider, profile, holder);',
     tests: OIDC,
+    by: 'is joined only after its owner says so',
   },
   {
     claim: 'OIDC',
     title: 'whoever registered an address without confirming it keeps the password',
     file: `${AUTH}/repository/oidc.ts`,
-    find: '.set({ passwordHash: null, emailVerifiedAt: now, updatedAt: now })',
-    replace: '.set({ emailVerifiedAt: now, updatedAt: now })',
+    find: 'update auth.users set password_hash = null, password_changed_at = now(),',
+    replace: 'update auth.users set password_changed_at = now(),',
     tests: OIDC,
+    by: 'whoever registered an address',
   },
   {
     claim: 'OIDC',
@@ -183,6 +204,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'return url.origin === new URL(issuer).origin ||',
     replace: 'return url.href.startsWith(new URL(issuer).origin) ||',
     tests: OIDC,
+    by: 'a flow does not end at',
   },
   {
     claim: 'OIDC',
@@ -191,5 +213,6 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     find: 'and (select others from ways) > 0',
     replace: 'and (select others from ways) >= 0',
     tests: OIDC,
+    by: 'the last way into an account',
   },
 ];

@@ -22,6 +22,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'export const PASSWORD_MIN = 8;',
     replace: 'export const PASSWORD_MIN = 7;',
     tests: ACCOUNTS,
+    by: 'a password of 128 characters counts to the last',
   },
   {
     claim: 'S1',
@@ -30,6 +31,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'export const PASSWORD_MAX = 128;',
     replace: 'export const PASSWORD_MAX = 64;',
     tests: ACCOUNTS,
+    by: 'a password of 128 characters counts to the last',
   },
   {
     claim: 'S2',
@@ -38,6 +40,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'export const givenPasswordSchema = z\n  .string()\n',
     replace: 'export const givenPasswordSchema = z\n  .string()\n  .trim()\n',
     tests: ACCOUNTS,
+    by: 'a password of 128 characters counts to the last',
   },
   {
     claim: 'S2',
@@ -46,6 +49,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'scrypt(password, salt, length,',
     replace: "scrypt(password.normalize('NFKC'), salt, length,",
     tests: ACCOUNTS,
+    by: 'a password of 128 characters counts to the last',
   },
   {
     claim: 'S3',
@@ -71,6 +75,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     replace:
       "if (!user?.email) throw authError('invalid_token');\n  await checkNewPassword(newPassword, await effectivePolicy(user.id), user).catch(() => undefined);",
     tests: PASSWORDS,
+    by: 'a password that is refused does not use the link up',
   },
   {
     claim: 'S4',
@@ -79,6 +84,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'if (!(await passwords.verify(password, passwordHash)) || passwordHash === null) {',
     replace: 'await passwords.verify(password, passwordHash);\n    if (passwordHash === null) {',
     tests: PASSWORDS,
+    by: 'wants the current password',
   },
   {
     claim: 'S4',
@@ -101,6 +107,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
       '      where t.purpose = ${purpose} and t.token_hash = ${tokenHash} and t.expires_at > now()',
     ].join('\n'),
     tests: PASSWORDS,
+    by: 'the link works once, of any number at once',
   },
   {
     claim: 'S4',
@@ -109,6 +116,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: "from spent where u.id = spent.user_id and lower(u.email) = lower(spent.data->>'email')",
     replace: 'from spent where u.deleted_at is null and spent.user_id is not null',
     tests: PASSWORDS,
+    by: 'the link of one person does nothing to another',
   },
   {
     claim: 'S4',
@@ -117,6 +125,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'const RESET_SECONDS = 10 * 60;',
     replace: 'const RESET_SECONDS = 24 * 60 * 60;',
     tests: PASSWORDS,
+    by: 'the link is worthless after ten minutes',
   },
   {
     claim: 'S4',
@@ -125,6 +134,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'data: { email: to },',
     replace: 'data: { email: to, token: secret },',
     tests: PASSWORDS,
+    by: 'neither token nor password stands in database or audit log',
   },
   {
     claim: 'S5',
@@ -149,6 +159,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'if (passwordHash === null || !passwords.isOutdated(passwordHash)) return;',
     replace: 'if (passwordHash === null || passwords.isOutdated(passwordHash)) return;',
     tests: ACCOUNTS,
+    by: 'renews a hash with parameters of yesterday',
   },
   {
     claim: 'S6',
@@ -157,6 +168,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: "await derive('', new Uint8Array(SALT_BYTES), PARAMETERS, KEY_BYTES);\n        return false;",
     replace: 'return false;',
     tests: ACCOUNTS,
+    by: 'takes as long for an unknown address',
   },
   {
     claim: 'S6',
@@ -165,6 +177,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: "if (mode === 'confirmed') return { signedIn: false };",
     replace: "if (mode === 'confirmed' && user !== undefined) return { signedIn: false };",
     tests: ACCOUNTS,
+    by: 'answers every address alike',
   },
   {
     claim: 'S6',
@@ -174,6 +187,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     replace:
       'const user = await accounts.findUserByEmail(email);\n  if (user === undefined) return;\n  const secret = newSecret();',
     tests: PASSWORDS,
+    by: 'neither answer nor work tells whether an address has an account',
   },
   {
     claim: 'S6',
@@ -183,6 +197,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     replace:
       "if (user?.disabledAt) throw authError('account_disabled');\n    const matches = await passwords.verify(password, user?.passwordHash);",
     tests: ACCOUNTS,
+    by: 'says that an account is disabled only after its password',
   },
   {
     claim: 'S8',
@@ -192,6 +207,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     replace:
       "INSERT INTO auth.users (id, email, role) VALUES (gen_random_uuid(), 'admin@example.com', 'admin');\n--> statement-breakpoint\nCREATE TRIGGER audit_events_append_only",
     tests: ACCOUNTS,
+    by: 'there is no account that nobody registered',
   },
   {
     claim: 'bad input',
@@ -201,6 +217,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     replace:
       'z.string().regex(/^[^\\s@",()<>\\0]+@[^\\s@",()<>\\0]+\\.\\w+$/, \'must be an e-mail address\')',
     tests: ACCOUNTS,
+    by: 'is no address',
   },
   {
     claim: 'bad input',
@@ -209,6 +226,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: "z.email('must be an e-mail address')",
     replace: "z.string().regex(/^[\\w.+-]+@[\\w.-]+\\.\\w+$/m, 'must be an e-mail address')",
     tests: [`${AUTH}/service/email-addresses.test.ts`],
+    by: 'is no address',
   },
   {
     claim: 'S28',
@@ -217,5 +235,6 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: 'export const registerSchema = z\n  .strictObject({',
     replace: 'export const registerSchema = z\n  .object({',
     tests: ACCOUNTS,
+    by: 'fields that only the server sets are refused',
   },
 ];

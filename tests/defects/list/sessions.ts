@@ -17,6 +17,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'and t.spent_at is not null\n',
     replace: 'and t.spent_at is not null and s.client_id is not null\n',
     tests: SESSIONS,
+    by: 'that comes back after the grace ends its family',
   },
   {
     claim: 'S16',
@@ -25,6 +26,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: grace,
     replace: grace.replace('t.spent_by = ${clientMark}', '${clientMark} is not null'),
     tests: SESSIONS,
+    by: 'that comes back from another client ends its family',
   },
   {
     claim: 'S16',
@@ -33,6 +35,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: grace,
     replace: grace.replace('secs => ${graceSeconds}', 'hours => 10, secs => ${graceSeconds}'),
     tests: SESSIONS,
+    by: 'that comes back after the grace ends its family',
   },
   {
     claim: 'S17',
@@ -41,6 +44,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: "const candidates = await keyring.macs('refresh-token', token);",
     replace: "const candidates = await keyring.macs('refresh-token', `${token}${Math.random()}`);",
     tests: SESSIONS,
+    by: 'used 50 times at once by its client has one successor',
   },
   {
     claim: 'S17',
@@ -49,6 +53,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'if (!spending.successorSpent || hop === MAX_HOPS)',
     replace: 'if (!spending.successorSpent || hop <= MAX_HOPS)',
     tests: SESSIONS,
+    by: 'of a straggler is exchanged for the newest',
   },
   {
     claim: 'F22',
@@ -57,6 +62,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: grace,
     replace: grace.replace('t.spent_at > now() -', 't.spent_at > now() + '),
     tests: PROPERTY,
+    by: 'never logs out an honest client',
   },
   {
     claim: 'F22',
@@ -65,6 +71,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: grace,
     replace: grace.replace('t.spent_by = ${clientMark}', '${clientMark} is not null'),
     tests: PROPERTY,
+    by: 'has one live token at most, whatever a thief does',
   },
   {
     claim: 'F22',
@@ -73,6 +80,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'and t.spent_at is not null\n',
     replace: 'and t.spent_at is not null and s.client_id is not null\n',
     tests: PROPERTY,
+    by: 'finds a thief once both have used the family',
   },
   {
     claim: 'S18',
@@ -81,6 +89,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'set last_used_at = now(), network =',
     replace: "set last_used_at = now(), expires_at = now() + interval '30 days', network =",
     tests: SESSIONS,
+    by: 'ends at its absolute end however often it is refreshed',
   },
   {
     claim: 'S18',
@@ -89,6 +98,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'select successor_hash, session_id, least(expires_at, now() + make_interval(secs => idle_seconds)) from spent',
     replace: 'select successor_hash, session_id, expires_at from spent',
     tests: SESSIONS,
+    by: 'ends when it is not used for the idle time',
   },
   {
     claim: 'S20',
@@ -97,6 +107,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 's.id = ${uuid(sessionId)} and s.user_id = ${uuid(userId)}',
     replace: 's.id = ${uuid(sessionId)} and ${uuid(userId)} is not null',
     tests: SESSIONS,
+    by: 'of somebody else is not possible',
   },
   {
     claim: 'S20',
@@ -106,6 +117,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     replace:
       "        'ended by an administrator',\n        auditedAs(principal, caller),\n        principal.credential.id && id,",
     tests: [`${AUTH}/service/admin-users.test.ts`],
+    by: 'a forced logout ends every session of the user',
   },
   {
     claim: 'S21',
@@ -114,6 +126,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'new Uint8Array(32)',
     replace: 'new Uint8Array(8)',
     tests: SESSIONS,
+    by: 'the tokens of an account are 256 bits each',
   },
   {
     claim: 'S21',
@@ -126,6 +139,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
       '  return toBase64Url(bytes);',
     ].join('\n'),
     tests: SESSIONS,
+    by: 'the tokens of an account are 256 bits each',
   },
   {
     claim: 'S21',
@@ -134,6 +148,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: "update auth.sessions s set revoked_at = now(), revoked_reason = 'step-up'",
     replace: "update auth.sessions s set revoked_reason = 'step-up'",
     tests: [`${AUTH}/service/step-up.test.ts`],
+    by: 'a password opens a recent session in place of the old one',
   },
   {
     claim: 'S23',
@@ -151,6 +166,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: '/${action}#token=${token}`',
     replace: '/${action}?token=${token}`',
     tests: [`${AUTH}/service/email-addresses.test.ts`],
+    by: 'stands in the fragment',
   },
   {
     claim: 'S23',
@@ -159,6 +175,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'Secure; HttpOnly; SameSite=Strict',
     replace: 'Secure; SameSite=Strict',
     tests: COOKIES,
+    by: 'tokens travel in cookies that no script',
   },
   {
     claim: 'S23',
@@ -167,6 +184,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'Secure; HttpOnly; SameSite=Strict',
     replace: 'HttpOnly; SameSite=Strict',
     tests: COOKIES,
+    by: 'tokens travel in cookies that no script',
   },
   {
     claim: 'S23',
@@ -175,6 +193,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: "'__Host-acs-refresh'",
     replace: "'acs-refresh'",
     tests: COOKIES,
+    by: 'tokens travel in cookies that no script',
   },
   {
     claim: 'S23',
@@ -183,6 +202,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: 'return hasCookie(c, ACCESS_COOKIE) || hasCookie(c, REFRESH_COOKIE);',
     replace: 'return hasCookie(c, ACCESS_COOKIE) && hasCookie(c, REFRESH_COOKIE);',
     tests: COOKIES,
+    by: 'a script cannot turn the refresh cookie into a token',
   },
   {
     claim: 'S24',
@@ -204,9 +224,10 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     claim: 'S24',
     title: 'a page of another site signs a browser in',
     file: `${AUTH}/api/tokens.ts`,
-    find: 'if (asksForCookies || bringsCookie)',
-    replace: 'if (asksForCookies && bringsCookie)',
+    find: 'if (asksForCookies || (bringsCookie && !isForm))',
+    replace: 'if (asksForCookies && bringsCookie && !isForm)',
     tests: COOKIES,
+    by: 'does not sign the browser in',
   },
   {
     claim: 'S24',
@@ -215,5 +236,6 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     find: "origin === publicOrigin && (site ?? 'same-origin') === 'same-origin'",
     replace: "origin === publicOrigin && site !== 'cross-site'",
     tests: [`${AUTH}/service/oauth-authorize.test.ts`],
+    by: 'takes no answer from',
   },
 ];

@@ -14,6 +14,7 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     find: 'let counted: readonly RateClaim[] = [...pair, ofAddress, ofAccount];',
     replace: 'let counted: readonly RateClaim[] = [...pair, ofAccount];',
     tests: LOGIN,
+    by: 'from one address at a thousand accounts',
   },
   {
     claim: 'S7',
@@ -22,6 +23,7 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     find: 'limit: LOGIN_FAILURES_PER_ACCOUNT, key: account }',
     replace: 'limit: LOGIN_FAILURES_PER_ACCOUNT, key: `${account}:${address}` }',
     tests: LOGIN,
+    by: 'at one account from as many addresses stop too',
   },
   {
     claim: 'S7',
@@ -30,6 +32,7 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     find: 'return network !== null && (await knownNetworks.has(email, network));',
     replace: 'return network === null && (await knownNetworks.has(email, email));',
     tests: LOGIN,
+    by: 'at one account from as many addresses stop too',
   },
   {
     claim: 'S7',
@@ -38,6 +41,7 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     find: "    { name: 'login-failures-15m', limit: 2 * failures, seconds: 900 },\n    { name: 'login-failures-2h', limit: 4 * failures, seconds: 7_200 },\n",
     replace: '',
     tests: LOGIN,
+    by: 'has to wait longer the longer it goes on',
   },
   {
     claim: 'S7',
@@ -46,6 +50,7 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     find: 'hashSecret(email.toLowerCase())',
     replace: 'hashSecret(email)',
     tests: LOGIN,
+    by: 'is one account in whatever case its address is written',
   },
   {
     claim: 'S7',
@@ -119,6 +124,7 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     find: '  middleware: throttle(REFRESH_PER_ADDRESS),\n',
     replace: '  ...(REFRESH_PER_ADDRESS.limit > 0 ? {} : { middleware: throttle(REFRESH_PER_ADDRESS) }),\n',
     tests: LOGIN,
+    by: 'every route that anybody may post to is limited',
   },
   {
     claim: 'F5',
@@ -127,6 +133,7 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     find: '      return otherwise;\n',
     replace: '      if (otherwise !== undefined) throw error;\n      return otherwise;\n',
     tests: LOGIN,
+    by: 'without Redis each isolate counts for itself',
   },
   {
     claim: 'F5',
@@ -144,5 +151,6 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     replace:
       'const local = claims.map(({ limit }) => decide(limit, 1, now() + limit.seconds * 1000, now()));',
     tests: LOGIN,
+    by: 'without Redis each isolate counts for itself',
   },
 ];

@@ -29,8 +29,8 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     file: `${SECURITY}/access-token.ts`,
     find: verify,
     replace: [
-      "const { exportJWK, base64url } = await import('jose');",
-      '    const { payload, protectedHeader } = await jwtVerify(token, async (header, input) => {',
+      'await jwtVerify(token, async (header, input) => {',
+      "      const { exportJWK, base64url } = await import('jose');",
       "      const key = await keys({ ...header, alg: 'EdDSA' }, input);",
       "      return header.alg === 'HS256' ? base64url.decode((await exportJWK(key)).x ?? '') : key;",
       '    }, {',
@@ -97,10 +97,22 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
   },
   {
     claim: 'S14',
-    title: 'a token without an expiry is good for ever',
+    title: 'a token without an expiry is good for a day, each day anew',
     file: `${SECURITY}/access-token.ts`,
-    find: "requiredClaims: ['sub', 'sid', 'exp'],",
-    replace: "requiredClaims: ['sub', 'sid'],",
+    find: [
+      "requiredClaims: ['sub', 'sid', 'exp'],",
+      '      clockTolerance: CLOCK_TOLERANCE_SECONDS,',
+      '      currentDate: new Date(options.now()),',
+      '    });',
+      '    const { sub, sid, exp } = payload;',
+    ].join('\n'),
+    replace: [
+      "requiredClaims: ['sub', 'sid'],",
+      '      clockTolerance: CLOCK_TOLERANCE_SECONDS,',
+      '      currentDate: new Date(options.now()),',
+      '    });',
+      '    const { sub, sid, exp = Math.floor(options.now() / 1000) + 86_400 } = payload;',
+    ].join('\n'),
     tests: ACCESS,
   },
   {
@@ -157,7 +169,8 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     file: `${AUTH}/repository/one-time-tokens.ts`,
     find: '      eq(oneTimeTokens.purpose, purpose),\n      eq(oneTimeTokens.tokenHash, tokenHash),',
     replace: "      sql`${purpose} <> ''`,\n      eq(oneTimeTokens.tokenHash, tokenHash),",
-    tests: [`${AUTH}/service/oauth-tokens.test.ts`, `${AUTH}/service/email-addresses.test.ts`],
+    tests: [`${AUTH}/service/oauth-tokens.test.ts`],
+    by: 'a refresh token of the person, an access token, a code',
   },
   {
     claim: 'S15',
@@ -166,6 +179,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: 'and s.client_id is not distinct from ${clientId}::uuid',
     replace: 'and (${clientId}::uuid is null or s.client_id = ${clientId}::uuid)',
     tests: [`${AUTH}/service/oauth-tokens.test.ts`],
+    by: 'a refresh token of the person, an access token, a code',
   },
   {
     claim: 'S19',
@@ -190,6 +204,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: 'WHERE s.id = authority_of_session.session_id AND s.revoked_at IS NULL AND s.expires_at > now()',
     replace: 'WHERE s.id = authority_of_session.session_id AND s.expires_at > now()',
     tests: [`${AUTH}/service/sessions.test.ts`],
+    by: 'by its user stops its tokens within a second',
   },
   {
     claim: 'S19',
@@ -198,6 +213,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: 'WHERE u.id = authority_of_user.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL',
     replace: 'WHERE u.id = authority_of_user.user_id AND u.deleted_at IS NULL',
     tests: [`${AUTH}/service/admin-users.test.ts`],
+    by: 'ends token, refresh token, sign-in and API key',
   },
   {
     claim: 'S19',
@@ -207,6 +223,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     replace:
       'where user_id in (select id from changed) and client_id is not null and revoked_at is null ${others}',
     tests: [`${AUTH}/service/passwords.test.ts`],
+    by: 'ends all sessions but this one and tells the person',
   },
   {
     claim: 'S19',
@@ -228,6 +245,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: '\n      AND (k.retires_at IS NULL OR k.retires_at > now())',
     replace: '',
     tests: KEYS,
+    by: 'the old one stays until its last token has ended',
   },
   {
     claim: 'S22',
@@ -236,6 +254,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: 'k.id = key_id AND k.revoked_at IS NULL',
     replace: 'k.id = key_id',
     tests: KEYS,
+    by: 'has every token of the key refused within a second',
   },
   {
     claim: 'S22',
@@ -244,6 +263,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: 'const overlapSeconds = tokenSeconds + TOLERANCE_SECONDS;',
     replace: 'const overlapSeconds = Math.min(tokenSeconds, TOLERANCE_SECONDS);',
     tests: KEYS,
+    by: 'the old one stays until its last token has ended',
   },
   {
     claim: 'S22',
@@ -252,6 +272,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: '    publicKey: { kty, crv, x },\n    sealedKey:',
     replace: '    publicKey: { kty, crv, x, ...{ d } },\n    sealedKey:',
     tests: KEYS,
+    by: 'only public halves are published',
   },
   {
     claim: 'F29',
@@ -260,6 +281,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: 'const current = keys.find(({ signs }) => signs) ?? keys.at(-1);',
     replace: 'const current = keys[0];',
     tests: KEYS,
+    by: 'publishes a key that signs ten minutes later',
   },
   {
     claim: 'F29',

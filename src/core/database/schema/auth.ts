@@ -50,6 +50,7 @@ export const users = authSchema.table(
   },
   (table) => [
     uniqueIndex('users_email_key').on(sql`lower(${table.email})`),
+    index('users_workspace_id_idx').on(table.workspaceId).where(sql`${table.workspaceId} is not null`),
     index('users_role_idx').on(table.role).where(sql`${table.role} <> 'member'`),
   ],
 );
@@ -95,7 +96,7 @@ export const sessions = authSchema.table(
     revokedAt: at('revoked_at'),
     revokedReason: text('revoked_reason'),
   },
-  (table) => [index('sessions_user_id_idx').on(table.userId)],
+  (table) => [index('sessions_user_id_idx').on(table.userId, table.network)],
 );
 
 /** Only hashes: a copy of the database opens no session. */
@@ -288,6 +289,7 @@ export const apiKeys = authSchema.table(
   (table) => [
     uniqueIndex('api_keys_key_hash_key').on(table.keyHash),
     index('api_keys_user_id_idx').on(table.userId),
+    index('api_keys_replaces_idx').on(table.replaces).where(sql`${table.replaces} is not null`),
   ],
 );
 

@@ -37,6 +37,8 @@ export const auditEvents = coreSchema.table(
     uniqueIndex('audit_events_sequence_key').on(table.sequence),
     index('audit_events_unsealed_idx').on(table.id).where(sql`${table.sequence} is null`),
     index('audit_events_actor_idx').on(table.actorId, table.id),
+    index('audit_events_workspace_idx').on(table.workspaceId, table.id),
+    index('audit_events_object_idx').on(table.objectId, table.id),
     index('audit_events_action_idx').on(table.action, table.id),
     index('audit_events_occurred_at_idx').on(table.occurredAt),
   ],

@@ -1,21 +1,23 @@
 import * as oauth from 'oauth4webapi';
 import { z } from 'zod';
+import { plainTextSchema } from '../../../core/http/plain-text.ts';
 import { createDependency, type Dependency } from '../../../core/resilience/dependency.ts';
 import type { Keyring } from '../../../core/security/keyring.ts';
 import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
+import { personNameSchema } from '../models/sign-in.ts';
 import type { IdentityProviderRecord, OidcClient } from '../ports/oidc.ts';
 
 const TIMEOUT_MS = 5_000;
 const METADATA_MS = 10 * 60_000;
 
 const profileSchema = z.object({
-  sub: z.string().min(1).max(255),
+  sub: plainTextSchema.min(1).max(255),
   email: z.email().max(254).optional().catch(undefined),
   email_verified: z
     .union([z.boolean(), z.literal('true').transform(() => true)])
     .optional()
     .catch(undefined),
-  name: z.string().max(100).optional().catch(undefined),
+  name: personNameSchema.optional().catch(undefined),
 });
 
 export interface OidcClientOptions {
@@ -135,6 +137,7 @@ export function createOidcClient({ keyring, logger, now, allowInsecure }: OidcCl
 function isRefusal(error: unknown): boolean {
   return (
     error instanceof oauth.OperationProcessingError ||
+    error instanceof oauth.UnsupportedOperationError ||
     error instanceof oauth.ResponseBodyError ||
     error instanceof oauth.AuthorizationResponseError ||
     error instanceof oauth.WWWAuthenticateChallengeError ||

@@ -6,7 +6,7 @@ import { LOGIN_PER_ADDRESS } from '../limits.ts';
 import { scopeInWords } from '../models/oauth.ts';
 import type { AuthorizeStep } from '../service/oauth-authorize.ts';
 import type { AuthApp } from './app.ts';
-import { browserTokenOf, sendTo, show, signInStep } from './oauth-browser.ts';
+import { browserTokenOf, type RefusedSignIn, sendTo, show, signInStep } from './oauth-browser.ts';
 import { formBody, pageForm, refuseForeignForm } from './oauth-forms.ts';
 import { consentPage, messagePage } from './pages/consent.ts';
 import { signInPage } from './pages/sign-in.ts';
@@ -59,7 +59,7 @@ export function mountOauthAuthorize(app: AuthApp): void {
       action: PATH,
       hidden: { request: query },
       next: `${PATH}?${query}`,
-      signInPage: async (fault) => reply(await authorize.begin(query, undefined), query, fault),
+      signInPage: async (refused) => reply(await authorize.begin(query, undefined), query, refused),
     });
     if (signedIn) return signedIn;
     const answer = { consentToken: form('consent'), approved: form('decision') === 'approve' };
@@ -67,7 +67,7 @@ export function mountOauthAuthorize(app: AuthApp): void {
   });
 }
 
-async function reply(step: AuthorizeStep, query: string, fault?: string): Promise<Response> {
+async function reply(step: AuthorizeStep, query: string, refused?: RefusedSignIn): Promise<Response> {
   switch (step.step) {
     case 'refused':
       return show(messagePage({ title: 'This does not work', text: step.reason }), 400);
@@ -75,8 +75,8 @@ async function reply(step: AuthorizeStep, query: string, fault?: string): Promis
       return sendTo(step.location);
     case 'sign-in': {
       const why = `Sign in to decide whether ${step.clientName} may act in your name.`;
-      const page = signInPage({ action: PATH, hidden: { request: query }, fault, why });
-      return show(page, fault === undefined ? 200 : 401);
+      const page = signInPage({ action: PATH, hidden: { request: query }, why, ...refused });
+      return show(page, refused === undefined ? 200 : 401);
     }
     case 'consent': {
       const { question } = step;

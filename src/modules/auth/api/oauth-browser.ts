@@ -1,6 +1,8 @@
 import type { Context } from 'hono';
 import { AppError } from '../../../core/http/app-error.ts';
 import { ACCESS_COOKIE, cookieOf } from '../../../core/http/authorize.ts';
+import { authError } from '../errors.ts';
+import { loginSchema } from '../models/sign-in.ts';
 import { BROWSER_SECONDS } from '../service/oauth-browser.ts';
 import type { AuthVariables } from './app.ts';
 import { type Html, pageHeaders } from './pages/layout.ts';
@@ -49,8 +51,14 @@ export interface SignInFrame {
   readonly hidden: Readonly<Record<string, string>>;
   /** Where somebody who is signed in goes on. */
   readonly next: string;
-  /** The first form again, with what was wrong. */
-  readonly signInPage: (fault: string) => Promise<Response>;
+  /** The first form again. */
+  readonly signInPage: (refused: RefusedSignIn) => Promise<Response>;
+}
+
+export interface RefusedSignIn {
+  readonly fault: string;
+  /** As it was typed, so that it need not be typed again. */
+  readonly email: string;
 }
 
 /** The form posts that every page with a sign-in has; undefined for other steps. */
@@ -62,11 +70,13 @@ export async function signInStep(
   const { browser } = c.get('services').oauth;
   switch (form('step')) {
     case 'sign-in': {
+      const email = form('email').trim();
       try {
-        const credentials = { email: form('email').trim(), password: form('password') };
-        return await afterFactor(await browser.signIn(credentials, c.get('caller')), frame);
+        const typed = loginSchema.safeParse({ email, password: form('password') });
+        if (!typed.success) throw authError('invalid_credentials');
+        return await afterFactor(await browser.signIn(typed.data, c.get('caller')), frame);
       } catch (error) {
-        return frame.signInPage(faultOf(error));
+        return frame.signInPage({ fault: faultOf(error), email });
       }
     }
     case 'continue': {
@@ -74,7 +84,7 @@ export async function signInStep(
         const accessToken = cookieOf(c.req.raw, ACCESS_COOKIE);
         return await afterFactor(await browser.adopt(accessToken, c.get('caller')), frame);
       } catch (error) {
-        return frame.signInPage(faultOf(error));
+        return frame.signInPage({ fault: faultOf(error), email: '' });
       }
     }
     case 'second-factor': {

@@ -7,7 +7,7 @@ import { scopeInWords } from '../models/oauth.ts';
 import { formatUserCode, parseUserCode } from '../models/oauth-user-codes.ts';
 import type { DeviceStep } from '../service/oauth-devices.ts';
 import type { AuthApp } from './app.ts';
-import { browserTokenOf, show, signInStep } from './oauth-browser.ts';
+import { browserTokenOf, type RefusedSignIn, show, signInStep } from './oauth-browser.ts';
 import { formBody, pageForm, refuseForeignForm } from './oauth-forms.ts';
 import { consentPage, messagePage, userCodePage } from './pages/consent.ts';
 import { signInPage } from './pages/sign-in.ts';
@@ -55,7 +55,7 @@ export function mountOauthDevice(app: AuthApp): void {
       action: PATH,
       hidden: { user_code: typed },
       next: typed === '' ? PATH : `${PATH}?user_code=${typed}`,
-      signInPage: (fault) => reply({ step: 'sign-in' }, typed, fault),
+      signInPage: (refused) => reply({ step: 'sign-in' }, typed, refused),
     });
     if (signedIn) return signedIn;
     if (form('step') === 'look-up') return reply(await devices.lookUp(typed, browserTokenOf(c)), typed);
@@ -70,12 +70,12 @@ function shownCode(typed: string): string {
   return code === undefined ? '' : formatUserCode(code);
 }
 
-async function reply(step: DeviceStep, typed: string, fault?: string): Promise<Response> {
+async function reply(step: DeviceStep, typed: string, refused?: RefusedSignIn): Promise<Response> {
   switch (step.step) {
     case 'sign-in': {
       const why = 'Sign in to connect a device to your account.';
-      const page = signInPage({ action: PATH, hidden: { user_code: typed }, fault, why });
-      return show(page, fault === undefined ? 200 : 401);
+      const page = signInPage({ action: PATH, hidden: { user_code: typed }, why, ...refused });
+      return show(page, refused === undefined ? 200 : 401);
     }
     case 'code':
       return show(userCodePage({ action: PATH, typed, ...step }), step.fault === undefined ? 200 : 400);

@@ -47,12 +47,14 @@ export function clearCookies(c: Context<AuthEnv>): void {
 
 /**
  * A page of somebody else's must not sign a browser in, or use its cookies (login CSRF): where cookies come or are
- * asked for, the browser has to say that the request is from our own pages. A bearer token speaks for itself.
+ * asked for, the browser has to say that the request is from our own pages. A bearer token speaks for itself. Forms of
+ * the authorisation server's pages come with `Origin: null`, and have a check of their own (oauth-forms.ts).
  */
 export const refuseForgedSignIn: MiddlewareHandler<AuthEnv> = async (c, next) => {
   const asksForCookies = c.req.header(TRANSPORT_HEADER) === 'cookie';
   const bringsCookie = c.req.header('authorization') === undefined && hasCookie(c, REFRESH_COOKIE);
-  if (asksForCookies || bringsCookie) refuseCrossSite(c.req.raw, c.get('guard').publicOrigin);
+  const isForm = c.req.path.startsWith('/oauth/');
+  if (asksForCookies || (bringsCookie && !isForm)) refuseCrossSite(c.req.raw, c.get('guard').publicOrigin);
   await next();
 };
 

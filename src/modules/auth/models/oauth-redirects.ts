@@ -46,10 +46,10 @@ export function redirectTarget(uri: string): string {
   return protocol === 'https:' ? host : `the program that opens ${protocol} links on this device`;
 }
 
-/** As a source of the policy `form-action`, which some browsers apply to redirects too. */
+/**
+ * As a source of the policy `form-action`. Chromium holds every redirect after a form to it, also those that the
+ * client's own address makes to a page of thanks somewhere else; so it names no host. `http:` lets https in too.
+ */
 export function formActionSource(uri: string): string {
-  const { protocol, origin, hostname } = new URL(uri);
-  // There is no way to write an IPv6 address in a policy.
-  const isWeb = protocol === 'https:' || protocol === 'http:';
-  return isWeb && !hostname.startsWith('[') ? origin : protocol;
+  return new URL(uri).protocol;
 }

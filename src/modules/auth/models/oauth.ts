@@ -7,11 +7,11 @@ import { pageQuerySchema, pageSchema } from './pages.ts';
 
 /** Everything that a client can be granted, in words for the person who is asked; never more than the person may. */
 export const OAUTH_SCOPES = {
-  'account:read': 'See your name, e-mail address and role',
+  'account:read': 'See your account: name, e-mail address, role, sessions, keys and what you did lately',
   'files:read': 'Read every file that you can read',
   'files:write': 'Upload, change, share and delete files in your name',
   'search:read': 'Search your files',
-  'workspaces:read': 'See your workspaces and their members',
+  'workspaces:read': 'See your workspaces, their members, and whatever else you may see there',
 } as const satisfies Partial<Record<Permission, string>>;
 export type OauthScope = keyof typeof OAUTH_SCOPES;
 

@@ -5,6 +5,8 @@ import type { UserRecord } from './users.ts';
 export interface NewSession {
   readonly id: string;
   readonly userId: string;
+  /** As it was when the person proved who they are: a password set since then keeps the session from opening. */
+  readonly passwordChangedAt: Date | null;
   readonly userAgent: string | null;
   readonly network: string | null;
   readonly place: string | null;
@@ -87,13 +89,14 @@ export interface SessionRepository {
   /**
    * Opens a session; of the user's own ones the longest unused give way beyond `maxSessions`. Of any number at once
    * never more than `maxSessions` stay.
+   * @returns false, and nothing happened, when the password was set anew meanwhile, or the user disabled or deleted
    */
   insertSession(
     session: NewSession,
     refreshTokenHash: string,
     maxSessions: number,
     audit: AuditEntry,
-  ): Promise<void>;
+  ): Promise<boolean>;
   /**
    * Opens a session with the client, idle time and end of the old one, and revokes that, in one step.
    * @returns seconds until the new one ends if it is not used again; undefined when the old one is over.
@@ -101,7 +104,7 @@ export interface SessionRepository {
   replaceSession(replacement: Replacement, audit: AuditEntry): Promise<number | undefined>;
   /** False when the user has no such live session. */
   revokeSession(userId: string, sessionId: string, reason: string, by: Revoker): Promise<boolean>;
-  /** All of a user, grants to OAuth clients too; @returns how many. */
+  /** All of a user, grants to OAuth clients too, and what waits to become one; @returns how many. */
   revokeSessionsOf(
     userId: string,
     reason: string,

@@ -5,6 +5,7 @@ export interface UserRecord {
   readonly emailVerifiedAt: Date | null;
   readonly name: string | null;
   readonly passwordHash: string | null;
+  readonly passwordChangedAt: Date | null;
   readonly role: string;
   readonly disabledAt: Date | null;
   readonly deletedAt: Date | null;

@@ -18,7 +18,7 @@ import type {
   ChangeOutcome,
 } from '../ports/admin-users.ts';
 import { LOCK_ADMINS, otherAdminExists } from './last-admin.ts';
-import { countOf, revokeSessions } from './session-revocation.ts';
+import { countOf, discardPending, revokeSessions } from './session-revocation.ts';
 import { userColumns } from './users.ts';
 
 export function createAdminUserRepository(db: Database): AdminUserRepository {
@@ -65,6 +65,11 @@ export function createAdminUserRepository(db: Database): AdminUserRepository {
             by,
           ),
         ),
+        ...discardPending(
+          db,
+          sql`user_id = (select id from auth.users
+            where id = ${idToUuid(id)}::uuid and disabled_at is not null)`,
+        ),
       ]);
       const row = changed.rows[0];
       return row === undefined ? 'not_found' : outcomeSchema.parse(row).outcome;
@@ -91,7 +96,11 @@ export function createAdminUserRepository(db: Database): AdminUserRepository {
 
     async revokeAllSessions(by, exceptSessionId) {
       const all = sql`s.id <> ${idToUuid(exceptSessionId)}::uuid`;
-      return countOf(await db.execute(revokeSessions(all, 'all sessions ended', by)));
+      const [revoked] = await db.batch([
+        db.execute(revokeSessions(all, 'all sessions ended', by)),
+        ...discardPending(db, sql`user_id is not null`),
+      ]);
+      return countOf(revoked);
     },
   };
 }

@@ -4,11 +4,11 @@ import type { Database } from '../../../core/database/client.ts';
 import { idToUuid } from '../../../core/database/columns.ts';
 import { violatesUnique } from '../../../core/database/errors.ts';
 import type { EmailAddressRepository } from '../ports/accounts.ts';
-import { endings } from './endings.ts';
+import { dispossession, endings } from './endings.ts';
 import { emailRows, spending, tokenRows } from './one-time-token-rows.ts';
 
 /** Links that were sent to an address are worthless once it is not the user's any more. */
-const LINKS_TO_ADDRESS = sql`('email-verification', 'email-change', 'password-reset')`;
+const LINKS_TO_ADDRESS = sql`('email-verification', 'email-change', 'password-reset', 'oidc-link')`;
 
 export function createEmailAddressRepository(db: Database): EmailAddressRepository {
   return {
@@ -20,18 +20,28 @@ export function createEmailAddressRepository(db: Database): EmailAddressReposito
       ]);
     },
 
-    /** A registration that awaited confirmation brings its password and name along, the first time only. */
+    /**
+     * A registration that awaited confirmation brings its password and name along, the first time only. Whoever had
+     * opened the account before, when that took no confirmation, is out then.
+     */
     async verify(tokenHash, audit) {
       const { rows } = await db.execute(sql`
         with ${spending('email-verification', tokenHash)}, verified as (
           update auth.users u set email_verified_at = coalesce(u.email_verified_at, now()), updated_at = now(),
             password_hash = case when u.email_verified_at is null and spent.data ? 'passwordHash'
               then spent.data->>'passwordHash' else u.password_hash end,
+            password_changed_at = case when u.email_verified_at is null and spent.data ? 'passwordHash'
+              then now() else u.password_changed_at end,
             name = case when u.email_verified_at is null and spent.data ? 'passwordHash'
               then spent.data->>'name' else u.name end
           from spent where u.id = spent.user_id and lower(u.email) = lower(spent.data->>'email')
           returning u.id
-        ), audited as (${auditRows(audit, sql`from verified`)})
+        ), changed as (
+          select v.id from verified v join locked l on l.id = v.id join spent s on s.user_id = v.id
+          where l.unproven and s.data ? 'passwordHash'
+        ), ${endings({ reason: 'address confirmed by its owner', spentTokenHash: tokenHash })}, unproven as (
+          select id from changed
+        ), ${dispossession()}, audited as (${auditRows(audit, sql`from verified`)})
         select id from verified`);
       return rows.length > 0;
     },

@@ -3,16 +3,9 @@ import { appendAudit } from '../../../core/database/audit.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { idToUuid } from '../../../core/database/columns.ts';
 import { violatesUnique } from '../../../core/database/errors.ts';
-import {
-  apiKeys,
-  identities,
-  identityProviders,
-  passkeys,
-  sessions,
-  totpCredentials,
-  users,
-} from '../../../core/database/schema/auth.ts';
+import { identities, identityProviders, users } from '../../../core/database/schema/auth.ts';
 import type { NewIdentity, OidcRepository } from '../ports/oidc.ts';
+import { dispossession, endings } from './endings.ts';
 import { userColumns } from './users.ts';
 
 const providerColumns = {
@@ -145,27 +138,19 @@ export function createOidcRepository(db: Database): OidcRepository {
 }
 
 function takeOver(db: Database, identity: NewIdentity, audit: Parameters<typeof appendAudit>[1]) {
-  const { userId } = identity;
-  // Only an account whose address nobody has confirmed is emptied; the statements see the state before the update.
-  const unconfirmed = sql`exists (select from auth.users u where u.id = ${idToUuid(userId)}::uuid
-    and u.email_verified_at is null)`;
-  const now = sql`now()`;
+  // Only an account whose address nobody has confirmed is emptied, and before the identity comes to it.
   return db.batch([
+    db.execute(sql`
+      with changed as (
+        update auth.users set password_hash = null, password_changed_at = now(), email_verified_at = now(),
+          updated_at = now()
+        where id = ${idToUuid(identity.userId)}::uuid and email_verified_at is null and deleted_at is null
+        returning id
+      ), ${endings({ reason: 'address confirmed by its owner' })}, unproven as (
+        select id from changed
+      ), ${dispossession()}
+      select id from changed`),
     db.insert(identities).values(identity),
-    db
-      .update(sessions)
-      .set({ revokedAt: now, revokedReason: 'address confirmed by its owner' })
-      .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), unconfirmed)),
-    db
-      .update(apiKeys)
-      .set({ revokedAt: now })
-      .where(and(eq(apiKeys.userId, userId), unconfirmed)),
-    db.delete(totpCredentials).where(and(eq(totpCredentials.userId, userId), unconfirmed)),
-    db.delete(passkeys).where(and(eq(passkeys.userId, userId), unconfirmed)),
-    db
-      .update(users)
-      .set({ passwordHash: null, emailVerifiedAt: now, updatedAt: now })
-      .where(and(eq(users.id, userId), isNull(users.emailVerifiedAt))),
     appendAudit(db, audit),
   ]);
 }

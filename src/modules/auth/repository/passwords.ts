@@ -3,7 +3,7 @@ import { auditRows } from '../../../core/database/audit.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { idToUuid } from '../../../core/database/columns.ts';
 import type { PasswordRepository } from '../ports/accounts.ts';
-import { endings } from './endings.ts';
+import { dispossession, endings } from './endings.ts';
 import { emailRows, spending, tokenRows } from './one-time-token-rows.ts';
 
 export function createPasswordRepository(db: Database): PasswordRepository {
@@ -43,18 +43,7 @@ export function createPasswordRepository(db: Database): PasswordRepository {
           returning u.id
         ), ${endings({ reason: 'password reset', spentTokenHash: tokenHash })}, unproven as (
           select changed.id from changed join locked on locked.id = changed.id and locked.unproven
-        ), keys as (
-          update auth.api_keys set revoked_at = now()
-          where user_id in (select id from unproven) and revoked_at is null
-        ), gone_passkeys as (
-          delete from auth.passkeys where user_id in (select id from unproven)
-        ), gone_totp as (
-          delete from auth.totp_credentials where user_id in (select id from unproven)
-        ), gone_codes as (
-          delete from auth.recovery_codes where user_id in (select id from unproven)
-        ), gone_identities as (
-          delete from auth.identities where user_id in (select id from unproven)
-        ), mailed as (${emailRows(notice, sql`from changed`)}
+        ), ${dispossession()}, mailed as (${emailRows(notice, sql`from changed`)}
         ), audited as (${auditRows(audit, sql`from changed`)})
         select id from changed`);
       return rows.length > 0;

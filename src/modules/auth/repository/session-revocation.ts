@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
+import type { Database } from '../../../core/database/client.ts';
 import type { Revoker } from '../ports/sessions.ts';
 
 /**
@@ -21,6 +22,21 @@ export function revokeSessions(which: SQL, reason: string, { actor, address, req
       from revoked
     )
     select id from revoked`;
+}
+
+/**
+ * Goes into the batch in which all sessions of these users end: what waits for its last step to become one. Links in
+ * e-mails stay.
+ *
+ * @param whose a condition on `user_id`
+ */
+export function discardPending(db: Database, whose: SQL) {
+  return [
+    db.execute(sql`
+      delete from auth.one_time_tokens where ${whose} and purpose in
+        ('mfa-sign-in', 'browser-sign-in', 'oauth-consent', 'oauth-code', 'oidc-state', 'oidc-handoff')`),
+    db.execute(sql`update auth.device_codes set status = 'denied' where ${whose} and status = 'approved'`),
+  ] as const;
 }
 
 /** How many rows of a count or of `returning` there were. */

@@ -1,12 +1,12 @@
 import { and, desc, eq, gt, isNull, lt, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { appendAudit } from '../../../core/database/audit.ts';
+import { auditRows } from '../../../core/database/audit.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { idToUuid } from '../../../core/database/columns.ts';
 import { sessions, users } from '../../../core/database/schema/auth.ts';
 import type { AuditEntry } from '../../../core/security/audit.ts';
 import type { NewSession, Replacement, Revoker, SessionRepository } from '../ports/sessions.ts';
-import { countOf, revokeSessions } from './session-revocation.ts';
+import { countOf, discardPending, revokeSessions } from './session-revocation.ts';
 import { userColumns } from './users.ts';
 
 /** When it ends if it is not used again. */
@@ -17,13 +17,14 @@ export function createSessionRepository(db: Database): SessionRepository {
   const uuid = (id: string): SQL => sql`${idToUuid(id)}::uuid`;
   return {
     async insertSession(session, refreshTokenHash, maxSessions, audit) {
-      await db.batch([
+      const [, opened] = await db.batch([
         // Whoever opens a session of this user at the same time waits, and then sees this one.
         db.execute(sql`select from auth.users where id = ${uuid(session.userId)} for no key update`),
         insertOne(db, session, refreshTokenHash),
-        appendAudit(db, audit),
+        db.execute(auditRows(audit, sql`from auth.sessions where id = ${uuid(session.id)}`)),
         db.execute(giveWay(session, maxSessions, audit)),
       ]);
+      return countOf(opened) > 0;
     },
 
     async replaceSession(replacement, audit) {
@@ -40,7 +41,11 @@ export function createSessionRepository(db: Database): SessionRepository {
     async revokeSessionsOf(userId, reason, by, exceptSessionId) {
       const others = exceptSessionId === null ? sql`` : sql`and s.id <> ${uuid(exceptSessionId)}`;
       const which = sql`s.user_id = ${uuid(userId)} ${others}`;
-      return countOf(await db.execute(revokeSessions(which, reason, by)));
+      const [revoked] = await db.batch([
+        db.execute(revokeSessions(which, reason, by)),
+        ...discardPending(db, sql`user_id = ${uuid(userId)}`),
+      ]);
+      return countOf(revoked);
     },
 
     listSessions: (userId, { before, limit }) =>
@@ -80,21 +85,26 @@ export function createSessionRepository(db: Database): SessionRepository {
 
 const LONG_AGO = sql`now() - interval '30 days'`;
 
+/** Nothing of a user who was disabled, or got another password, since they proved who they are. */
 function insertOne(db: Database, session: NewSession, refreshTokenHash: string) {
   const { id, userId, userAgent, network, place, methods, authenticatedAt, clientId, scopes } = session;
-  const { idleSeconds, sessionSeconds } = session;
+  const { idleSeconds, sessionSeconds, passwordChangedAt } = session;
   return db.execute(sql`
     with opened as (
       insert into auth.sessions (id, user_id, user_agent, network, place, methods, authenticated_at, client_id, scopes,
         idle_seconds, expires_at)
-      values (${idToUuid(id)}::uuid, ${idToUuid(userId)}::uuid, ${userAgent}, ${network}, ${place},
+      select ${idToUuid(id)}::uuid, u.id, ${userAgent}::text, ${network}::text, ${place}::text,
         ${textArray(methods)}, coalesce(${authenticatedAt?.toISOString() ?? null}::timestamptz, now()),
-        ${clientId && idToUuid(clientId)}::uuid, ${scopes && textArray(scopes)}, ${idleSeconds}::int,
-        now() + make_interval(secs => ${sessionSeconds}))
+        ${clientId && idToUuid(clientId)}::uuid, ${scopes ? textArray(scopes) : sql`null::text[]`},
+        ${idleSeconds}::int, now() + make_interval(secs => ${sessionSeconds})
+      from auth.users u
+      where u.id = ${idToUuid(userId)}::uuid and u.disabled_at is null and u.deleted_at is null
+        and u.password_changed_at is not distinct from ${passwordChangedAt?.toISOString() ?? null}::timestamptz
       returning id, idle_seconds, expires_at
     )
     insert into auth.refresh_tokens (token_hash, session_id, expires_at)
-    select ${refreshTokenHash}::text, id, least(expires_at, now() + make_interval(secs => idle_seconds)) from opened`);
+    select ${refreshTokenHash}::text, id, least(expires_at, now() + make_interval(secs => idle_seconds)) from opened
+    returning session_id`);
 }
 
 /** The user's own sessions beyond the limit, the longest unused first; never the one that is being opened. */

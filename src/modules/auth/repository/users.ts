@@ -7,6 +7,7 @@ export const userColumns = {
   emailVerifiedAt: users.emailVerifiedAt,
   name: users.name,
   passwordHash: users.passwordHash,
+  passwordChangedAt: users.passwordChangedAt,
   role: users.role,
   disabledAt: users.disabledAt,
   deletedAt: users.deletedAt,

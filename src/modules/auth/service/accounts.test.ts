@@ -25,6 +25,14 @@ const rowsOf = (email: string) =>
     .from(users)
     .where(eq(sql`lower(${users.email})`, email.toLowerCase()));
 
+test('there is no account that nobody registered, and no hint at a password', async () => {
+  expect(await system.db.$count(users)).toBe(0);
+  const { rows } = await system.db.execute(
+    sql`select column_name from information_schema.columns where table_schema = 'auth' and column_name ~ 'hint|question'`,
+  );
+  expect(rows).toEqual([]);
+});
+
 describe('open registration', () => {
   test('a new account is signed in and gets a link that verifies its address', async () => {
     const account = await system.register();
@@ -84,6 +92,7 @@ describe('open registration', () => {
     expect((await register(email, password)).status).toBe(201);
     expect((await login(email, password.slice(0, -1))).status).toBe(401);
     expect((await login(email, password.toUpperCase())).status).toBe(401);
+    expect((await login(email, `${password} `)).status).toBe(401);
     expect((await login(email, password.normalize('NFD'))).status).toBe(401);
     expect((await login(email, password)).status).toBe(200);
     for (const refused of ['q7w-Z2k', `${password}x`, `half \ud83d unguessable`])

@@ -26,7 +26,10 @@ export interface ApiKeys {
     caller: Caller,
   ): Promise<ApiKey>;
   revoke(id: string, holder: KeyHolder, principal: Principal, caller: Caller): Promise<void>;
-  /** @throws AppError `api_key_not_live` when it was revoked, rotated, or has expired */
+  /**
+   * @throws AppError `api_key_not_live` when it was revoked, rotated, or has expired; `permission_denied` for scopes
+   * that the caller does not have
+   */
   rotate(
     id: string,
     overlapSeconds: number,
@@ -98,6 +101,10 @@ export function createApiKeys(dependencies: {
     },
 
     async rotate(id, overlapSeconds, holder, principal, caller) {
+      // The scopes of a key never change: what was looked at is what the new one gets.
+      await requireReadable(holder, principal);
+      const rotated = await repository.find(holder.userId, id);
+      if (rotated) refuseScopesBeyond(rotated.scopes, principal);
       const { key, material } = makeKey();
       const change = changeOf('rotate', id, holder, principal, caller, {
         successor: material.id,
@@ -109,8 +116,9 @@ export function createApiKeys(dependencies: {
 }
 
 /** Nobody gives away what they do not have at this moment. */
-function refuseScopesBeyond(scopes: CreateApiKey['scopes'], { permissions }: Principal): void {
-  const missing = scopes.filter((scope) => !permissions.has(scope));
+function refuseScopesBeyond(scopes: readonly string[], { permissions }: Principal): void {
+  const held: ReadonlySet<string> = permissions;
+  const missing = scopes.filter((scope) => !held.has(scope));
   if (missing.length > 0)
     throw coreError('permission_denied', { detail: `You do not have ${missing.join(', ')} yourself.` });
 }

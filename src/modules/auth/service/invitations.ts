@@ -1,7 +1,8 @@
 import type { RateLimiter } from '../../../core/cache/rate-limiter.ts';
+import { coreError } from '../../../core/http/app-error.ts';
 import { auditedAs } from '../../../core/security/audit.ts';
 import { refuseOverLimit } from '../../../core/security/over-limit.ts';
-import type { Principal } from '../../../core/security/principal.ts';
+import { isAgent, type Principal } from '../../../core/security/principal.ts';
 import { authError } from '../errors.ts';
 import { INVITATIONS_PER_RECIPIENT, INVITATIONS_PER_USER } from '../limits.ts';
 import { type Page, type PageQuery, toPage } from '../models/pages.ts';
@@ -14,6 +15,8 @@ import { type RequireInWorkspace, unlessRefused } from './workspace-authority.ts
 import { type Asking, changeOf } from './workspace-changes.ts';
 
 const LIFETIME_MS = 7 * 24 * 60 * 60 * 1000;
+/** A role that manages something is given by people, as in the list of members. */
+const ROLES_FROM_PROGRAMS: readonly string[] = ['member', 'viewer'];
 
 /** For registration by invitation: true while the token opens a workspace to this very address. */
 export type AcceptsInvitation = (email: string, token: string) => Promise<boolean>;
@@ -65,6 +68,8 @@ export function createInvitations(dependencies: InvitationsDependencies): Invita
     async create(workspaceId, { email, role }, asking) {
       // Before anything is counted: who is no member must not use up anybody's limit.
       await requireInWorkspace(asking.principal, workspaceId, 'invitations:write');
+      if (isAgent(asking.principal) && !ROLES_FROM_PROGRAMS.includes(role))
+        throw coreError('permission_denied', { detail: 'Programs invite members and viewers only.' });
       const claims = [
         { limit: INVITATIONS_PER_USER, key: asking.principal.userId },
         { limit: INVITATIONS_PER_RECIPIENT, key: hashSecret(email.toLowerCase()) },

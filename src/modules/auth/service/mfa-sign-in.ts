@@ -82,7 +82,8 @@ export function createMfaSignIn(dependencies: MfaSignInDependencies): MfaSignIn 
       const factors = await repository.factorsOf(user.id);
       const offered = offeredMethods(factors);
       if (offered.length === 0) return undefined;
-      const passwordChangedAt = millisecondsOf(factors.passwordChangedAt);
+      // As of the first factor: what was read later may be of a password that was set meanwhile.
+      const passwordChangedAt = millisecondsOf(user.passwordChangedAt);
       const mfaToken = await oneTimeTokens.issue(PURPOSE, MFA_TOKEN_SECONDS, {
         userId: user.id,
         data: { methods: [...methods], passwordChangedAt },

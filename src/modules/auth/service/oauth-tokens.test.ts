@@ -198,12 +198,15 @@ describe('a client', () => {
   });
 });
 
+const BROWSER = '__Host-acs-browser';
+
 describe('tokens of one kind are nothing where another is wanted (S15):', () => {
   test('a refresh token of the person, an access token, a code, a device code, a client secret', async () => {
     const confidential = await registerTestClient(system, {
       token_endpoint_auth_method: 'client_secret_post',
     });
-    const code = await client.code(account);
+    const browser = createTestBrowser(system);
+    const code = await client.code(account, {}, browser);
     const started = await system.call('POST', '/oauth/device_authorization', {
       form: { client_id: client.id },
     });
@@ -216,7 +219,9 @@ describe('tokens of one kind are nothing where another is wanted (S15):', () => 
       user: started.body.user_code,
       secret: confidential.secret ?? '',
       refresh: grant.body.refresh_token,
+      browser: browser.cookies.get(BROWSER) ?? '',
     };
+    expect(kinds.browser).toHaveLength(43);
     for (const [kind, token] of Object.entries(kinds)) {
       if (kind !== 'access') expect((await me(token)).status, `${kind} as access token`).toBe(401);
       if (kind !== 'refresh')
@@ -229,6 +234,11 @@ describe('tokens of one kind are nothing where another is wanted (S15):', () => 
         expect(await client.token({ grant_type: DEVICE, device_code: token }), kind).toMatchObject(
           refused('invalid_grant'),
         );
+      const other = createTestBrowser(system);
+      other.cookies.set(BROWSER, token);
+      const page = await other.get(client.path());
+      expect(page.status, `${kind} as cookie`).toBe(200);
+      expect(String(page.body).includes('current-password'), `${kind} as cookie`).toBe(kind !== 'browser');
     }
     expect((await client.exchange(code)).status).toBe(200);
   });

@@ -167,7 +167,8 @@ async function refresh(
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'invalid_refresh_token';
+  const codes: readonly unknown[] = ['invalid_refresh_token', 'invalid_credentials'];
+  return error instanceof Error && 'code' in error && codes.includes(error.code);
 }
 
 /** The grant is no fresher and no stronger than the sign-in behind it. */
@@ -180,7 +181,10 @@ async function open(
   const person = await grantRepository.findPerson(userId);
   if (person === undefined || (person.passwordChangedAt && person.passwordChangedAt > authenticatedAt))
     throw invalidGrant();
-  return sessions.open(person.user, { methods, clientId: client.id, scopes, authenticatedAt }, caller);
+  const grant = { methods, clientId: client.id, scopes, authenticatedAt };
+  return sessions.open(person.user, grant, caller).catch((error: unknown) => {
+    throw isRefusal(error) ? invalidGrant() : error;
+  });
 }
 
 function toAnswer(client: OauthClient, tokens: Tokens, scopes: readonly string[]): TokenAnswer {

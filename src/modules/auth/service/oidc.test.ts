@@ -182,6 +182,16 @@ test('whoever registered an address without confirming it loses the account to i
   expect((await signIn(person.id)).body.user).toMatchObject({ id: squatter.id, emailVerified: true });
 });
 
+test('people with an authenticator app are asked for their second factor after the provider too', async () => {
+  const { id, email } = newPerson();
+  expect((await signIn(id)).status).toBe(200);
+  await system.db.execute(`insert into auth.totp_credentials (user_id, sealed_secret, confirmed_at)
+    select id, 'sealed', now() from auth.users where email = '${email}'`);
+  const { status, body } = await signIn(id);
+  expect(status).toBe(202);
+  expect(body).toEqual({ mfaToken: expect.any(String), methods: ['totp'], expiresIn: 300 });
+});
+
 test('a signed-in person links an identity; nobody else can then link it', async () => {
   const account = await system.register();
   const person = newPerson();

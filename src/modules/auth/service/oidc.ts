@@ -1,7 +1,9 @@
 import type { z } from 'zod';
+import type { RateLimiter } from '../../../core/cache/rate-limiter.ts';
 import { type AuditEntry, auditedAs } from '../../../core/security/audit.ts';
 import type { Caller, Principal } from '../../../core/security/principal.ts';
 import { authError } from '../errors.ts';
+import { EMAILS_PER_RECIPIENT } from '../limits.ts';
 import { type Identity, oidcFlowSchema, oidcHandoffSchema, oidcLinkSchema } from '../models/oidc.ts';
 import type { SignInOutcome } from '../models/sign-in.ts';
 import type { IdentityProviderRecord, OidcClient, OidcRepository, ProviderProfile } from '../ports/oidc.ts';
@@ -20,6 +22,7 @@ export interface OidcDependencies {
   readonly oneTimeTokens: OneTimeTokens;
   readonly finishSignIn: FinishSignIn;
   readonly emails: Emails;
+  readonly limiter: Pick<RateLimiter, 'consume'>;
   readonly findUser: (id: string) => Promise<UserRecord | undefined>;
   readonly findUserByEmail: (email: string) => Promise<UserRecord | undefined>;
   /** Whether somebody with this (verified) address may open an account by signing in. */
@@ -203,11 +206,14 @@ async function resolve(
 }
 
 async function askToLink(
-  { oneTimeTokens, emails, linkBase }: OidcDependencies,
+  { oneTimeTokens, emails, limiter, hashSecret, linkBase }: OidcDependencies,
   provider: IdentityProviderRecord,
   { subject, email }: ProviderProfile,
   holder: UserRecord,
 ): Promise<Resolution> {
+  // Beyond the limit the answer is the same: who signs in over and over must not fill the mailbox of the holder.
+  const { allowed } = await limiter.consume(EMAILS_PER_RECIPIENT, hashSecret((holder.email ?? '').toLowerCase()));
+  if (!allowed) return { error: 'confirmation_sent' };
   const token = await oneTimeTokens.issue('oidc-link', LINK_SECONDS, {
     userId: holder.id,
     data: { provider: provider.id, subject, email },

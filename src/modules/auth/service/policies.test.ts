@@ -137,6 +137,16 @@ describe('networks', () => {
   });
 });
 
+test('an unknown address is in no network, but in the absence of a list', async () => {
+  const inside = async (networks: readonly string[]) => {
+    const { rows } = await system.db.execute(
+      sql`select auth.address_in(${JSON.stringify(networks)}::jsonb, null::inet) as inside`,
+    );
+    return rows[0]?.inside;
+  };
+  expect([await inside(['203.0.113.0/24']), await inside([])]).toEqual([false, true]);
+});
+
 describe('the policy of the deployment', () => {
   test('is for those who may write policies, and is what they wrote', async () => {
     const person = await system.register();

@@ -43,7 +43,10 @@ export interface NewSessionOptions {
 }
 
 export interface Sessions {
-  /** A new session of a user who has proven who they are. */
+  /**
+   * A new session of a user who has proven who they are.
+   * @throws AppError `invalid_credentials` when their password was set anew since `user` was read, or they are disabled
+   */
   open(user: UserRecord, options: NewSessionOptions, caller: Caller): Promise<Tokens>;
   /**
    * Exchanges a refresh token for a new pair.
@@ -77,10 +80,11 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
       const refreshToken = newSecret();
       const id = newId('ses');
       const { sessionIdleSeconds, sessionSeconds, maxSessions } = await effectivePolicy(user.id);
-      await repository.insertSession(
+      const opened = await repository.insertSession(
         {
           id,
           userId: user.id,
+          passwordChangedAt: user.passwordChangedAt,
           userAgent: caller.userAgent,
           network: networkOf(caller.address),
           place: caller.place,
@@ -103,6 +107,7 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
           details: { methods: methods.join(' '), client: clientId ?? null },
         },
       );
+      if (!opened) throw authError('invalid_credentials', { detail: 'Sign in again.' });
       return hand(user, id, refreshToken, Math.min(sessionIdleSeconds, sessionSeconds));
     },
 

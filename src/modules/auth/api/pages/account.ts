@@ -106,6 +106,8 @@ export const ACCOUNT_SCRIPT = `'use strict';
   const note = document.getElementById('note');
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
   history.replaceState(null, '', location.pathname);
+  // Another link opened in this tab changes the fragment only.
+  addEventListener('hashchange', () => location.reload());
   const say = (text) => { note.textContent = text; note.hidden = false; };
   const finish = (text) => { form.hidden = true; say(text); };
   const post = (path, body, accessToken) => fetch(path, {

@@ -16,7 +16,7 @@ button.quiet { color: var(--accent); background: transparent; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .soft { color: var(--soft); font-size: .9rem; } .code { font: 1.5rem ui-monospace, monospace; letter-spacing: .1em; text-transform: uppercase; }
 .note { padding: .75rem; border-left: 4px solid var(--warn); background: var(--ground); } .fault { border-left-color: var(--fault); }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #a5b0bb; --paper: #1c2126; --ground: #14171a; --line: #343b43; --accent: #2f7fd6; --warn: #d99a3d; --fault: #f0727a; } button.quiet { color: #7db7ff; border-color: #7db7ff; } a { color: #7db7ff; } }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #a5b0bb; --paper: #1c2126; --ground: #14171a; --line: #343b43; --accent: #2876cc; --warn: #d99a3d; --fault: #f0727a; } button.quiet { color: #7db7ff; border-color: #7db7ff; } a { color: #7db7ff; } }
 `;
 
 export interface PageOptions {

@@ -1,4 +1,4 @@
-import { html } from 'hono/html';
+import { html, raw } from 'hono/html';
 import { faultNote, type Html, hiddenFields, page } from './layout.ts';
 
 interface SignInForm {
@@ -9,7 +9,17 @@ interface SignInForm {
   readonly fault?: string | undefined;
 }
 
-export function signInPage({ action, hidden, fault, why }: SignInForm & { readonly why: string }): Html {
+export function signInPage({
+  action,
+  hidden,
+  fault,
+  why,
+  email = '',
+}: SignInForm & {
+  readonly why: string;
+  /** What was typed before the fault. */
+  readonly email?: string | undefined;
+}): Html {
   return page({
     title: 'Sign in',
     body: html`<p>${why}</p>
@@ -17,9 +27,9 @@ ${faultNote(fault)}
 <form method="post" action="${action}">
 ${hiddenFields({ ...hidden, step: 'sign-in' })}
 <label for="email">E-mail address</label>
-<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" autofocus>
+<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${email}"${email === '' ? raw(' autofocus') : ''}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required maxlength="1024">
+<input id="password" name="password" type="password" autocomplete="current-password" required maxlength="1024"${email === '' ? '' : raw(' autofocus')}>
 <button>Sign in</button>
 </form>
 <form method="post" action="${action}">
