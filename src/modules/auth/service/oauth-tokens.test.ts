@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestBrowser } from '../testing/test-browser.ts';
 import { CALLBACK, DEVICE, registerTestClient, type TestOauthClient } from '../testing/test-oauth-client.ts';
 import { startTestSystem, type TestAccount, type TestSystem } from '../testing/test-system.ts';
 
