@@ -26,14 +26,14 @@ async function main(claims: readonly string[]): Promise<number> {
   const end = () => remove().then(() => process.exit(1));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
   try {
-    const wrong = await faultsOfBaseline(copies, chosen, folder);
-    if (wrong.length > 0) {
-      console.error(`Without any defect these do not pass:\n${wrong.map((each) => `  ${each}`).join('\n')}`);
-      return 1;
-    }
-    const verdicts = await tryAll(copies, chosen, folder);
-    summarise(verdicts, (performance.now() - startedAt) / 1000);
-    return verdicts.every(({ outcome }) => outcome === 'found') ? 0 : 1;
+    const unusable = await tryWithout(copies[0], chosen, folder);
+    const verdicts = await tryAll(
+      copies,
+      chosen.filter((defect) => !unusable.some((verdict) => verdict.defect === defect)),
+      folder,
+    );
+    summarise([...unusable, ...verdicts], (performance.now() - startedAt) / 1000);
+    return [...unusable, ...verdicts].every(({ outcome }) => outcome === 'found') ? 0 : 1;
   } finally {
     await remove();
   }
@@ -42,25 +42,31 @@ async function main(claims: readonly string[]): Promise<number> {
 const claimsOf = (defects: readonly Defect[]): string =>
   [...new Set(defects.map(({ claim }) => claim))].join(', ');
 
-/** Every `find` is tried in the copy, and every test file concerned has to pass as it is. */
-async function faultsOfBaseline(
-  [first]: readonly Copy[],
+/** The tests concerned without any defect, each once. @returns defects that tell nothing, because theirs fail anyway */
+async function tryWithout(
+  copy: Copy | undefined,
   defects: readonly Defect[],
   folder: string,
-): Promise<readonly string[]> {
-  if (first === undefined) return ['there is no copy'];
-  const misplaced: string[] = [];
-  for (const defect of defects)
-    await first
-      .withDefect(defect, async () => {})
-      .catch((error: unknown) => misplaced.push(error instanceof Error ? error.message : String(error)));
-  if (misplaced.length > 0) return misplaced;
-  const files = [...new Set(defects.flatMap(({ tests }) => tests))];
-  console.log(`${defects.length} defects; first ${files.length} test files without any of them…`);
-  const options = { report: join(folder, 'baseline.json'), workers: AT_ONCE, bail: false };
-  const { failed, broken, seconds } = await runTests(first.root, files, options);
-  console.log(`${seconds.toFixed(0)} s`);
-  return [...failed, ...broken];
+): Promise<readonly Verdict[]> {
+  if (copy === undefined) return [];
+  const files = (of: readonly Defect[]) => [...new Set(of.flatMap(({ tests }) => tests))];
+  const titles = defects.flatMap(({ by }) => (by === undefined ? [] : [by]));
+  const runs = [
+    { files: files(defects.filter(({ by }) => by === undefined)), only: undefined },
+    { files: files(defects.filter(({ by }) => by !== undefined)), only: titles },
+  ];
+  console.log(`${defects.length} defects; first the tests without any of them…`);
+  const wrong: string[] = [];
+  for (const { files, only } of runs.filter((run) => run.files.length > 0)) {
+    const options = { report: join(folder, 'without.json'), workers: AT_ONCE, bail: false, only };
+    const { failed, broken, seconds } = await runTests(copy.root, files, options);
+    wrong.push(...failed.map(({ file }) => file), ...broken.map(({ file }) => file));
+    for (const { name, file } of [...failed, ...broken]) console.log(`fails without any: ${file}: ${name}`);
+    console.log(`${files.length} files, ${seconds.toFixed(0)} s`);
+  }
+  return defects
+    .filter(({ tests }) => tests.some((path) => wrong.includes(path)))
+    .map((defect) => ({ defect, outcome: 'broken', by: 'tests that fail without it too', seconds: 0 }));
 }
 
 /** Each copy takes the next defect when it is done with one; neighbours share their tests and their caches. */
@@ -84,16 +90,16 @@ async function tryAll(
 }
 
 async function tryOne(copy: Copy, defect: Defect, report: string): Promise<Verdict> {
-  const options = { report, workers: 1, bail: true, only: defect.by };
+  const options = { report, workers: 1, bail: true, only: defect.by === undefined ? undefined : [defect.by] };
   const { failed, broken, seconds } = await copy.withDefect(defect, () =>
     runTests(copy.root, defect.tests, options),
   );
   const [by] = failed;
-  if (by !== undefined) return { defect, outcome: 'found', by, seconds };
+  if (by !== undefined) return { defect, outcome: 'found', by: by.name, seconds };
   const [reason] = broken;
   return reason === undefined
     ? { defect, outcome: 'survived', by: `nothing in ${defect.tests.join(', ')}`, seconds }
-    : { defect, outcome: 'broken', by: reason.slice(0, 300), seconds };
+    : { defect, outcome: 'broken', by: `${reason.file}: ${reason.name.slice(0, 300)}`, seconds };
 }
 
 const SIGNS = { found: 'ok      ', survived: 'SURVIVED', broken: 'BROKEN  ' } as const;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { z } from 'zod';
 
 const TIMEOUT_MS = 10 * 60_000;
@@ -16,11 +16,17 @@ const reportSchema = z.object({
   ),
 });
 
+export interface Finding {
+  /** As `tests` of a defect names it. */
+  readonly file: string;
+  /** Of the test, or why there was none. */
+  readonly name: string;
+}
+
 export interface Report {
-  /** Names of the tests that failed. */
-  readonly failed: readonly string[];
-  /** Files that did not get as far as a test, with the reason. */
-  readonly broken: readonly string[];
+  readonly failed: readonly Finding[];
+  /** Files that did not get as far as a test. */
+  readonly broken: readonly Finding[];
   readonly seconds: number;
 }
 
@@ -35,8 +41,8 @@ export async function runTests(
     readonly report: string;
     readonly workers: number;
     readonly bail: boolean;
-    /** Part of a title: no other tests are run. */
-    readonly only?: string | undefined;
+    /** Parts of titles: no other tests are run. */
+    readonly only: readonly string[] | undefined;
   },
 ): Promise<Report> {
   const startedAt = performance.now();
@@ -44,27 +50,28 @@ export async function runTests(
   await vitest(root, [
     ...['run', '--project', 'unit', '--reporter=json', `--outputFile=${options.report}`],
     ...[`--maxWorkers=${options.workers}`, ...(options.bail ? ['--bail=1'] : [])],
-    ...(options.only === undefined ? [] : ['-t', RegExp.escape(options.only)]),
+    ...(options.only === undefined ? [] : ['-t', options.only.map(escaped).join('|')]),
     ...files,
   ]);
   const seconds = (performance.now() - startedAt) / 1000;
   const text = await readFile(options.report, 'utf8').catch(() => undefined);
-  if (text === undefined) return { failed: [], broken: ['vitest wrote no report'], seconds };
+  if (text === undefined)
+    return { failed: [], broken: files.map((file) => ({ file, name: 'vitest wrote no report' })), seconds };
   const { testResults } = reportSchema.parse(JSON.parse(text));
-  const ran = testResults
-    .flatMap(({ assertionResults }) => assertionResults)
-    .filter(({ status }) => status === 'passed' || status === 'failed').length;
-  const failed = testResults.flatMap(({ assertionResults }) =>
-    assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
+  const failed = testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName }) => ({ file: relative(root, name), name: fullName })),
   );
   const broken = testResults
-    .filter(
-      ({ status, assertionResults }) =>
-        status === 'failed' && assertionResults.every((each) => each.status !== 'failed'),
-    )
-    .map(({ name, message }) => `${name.replace(`${root}/`, '')}: ${message ?? 'no test ran'}`);
-  return { failed, broken: ran === 0 ? [...broken, 'no test ran'] : broken, seconds };
+    .filter(({ assertionResults }) => !assertionResults.some(({ status }) => RAN.has(status)))
+    .map(({ name, message }) => ({ file: relative(root, name), name: message || 'no test ran' }));
+  return { failed, broken, seconds };
 }
+
+const RAN = new Set(['passed', 'failed']);
+/** As vitest has it: the name of a test with those of its groups has to match. */
+const escaped = (title: string): string => title.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 
 /** Its exit code does not matter: the report says more. */
 function vitest(root: string, args: readonly string[]): Promise<void> {

@@ -9,7 +9,7 @@ import { type Tokens, tokensSchema } from './harness/wire.ts';
 const installation = inject('installation');
 const api = createClient(installation.url);
 /** Longer than the grace of this installation (global-setup.ts). */
-const AFTER_GRACE_MS = 1_200;
+const AFTER_GRACE_MS = 4_200;
 
 const refresh = (refreshToken: string, userAgent = 'one browser') =>
   api.call('POST', '/v1/auth/refresh', { json: { refreshToken }, headers: { 'user-agent': userAgent } });

@@ -91,7 +91,8 @@ describe('registering', () => {
     expect(refusal(answer)).toBe('415 unsupported_media_type');
   });
 
-  it('refuses a body over 64 KiB, with and without an announced length', async () => {
+  // Whoever is still writing may find the connection closed before the answer is there: then the test tries again.
+  it('refuses a body over 64 KiB, with and without an announced length', { retry: 3 }, async () => {
     const json = { email: newEmail(), password: 'x'.repeat(70_000) };
     expect(refusal(await register(json))).toBe('413 payload_too_large');
     const body = new Blob([JSON.stringify(json)]).stream();

@@ -3,7 +3,7 @@ import type { StoredMail } from './mail.ts';
 
 const SHOWN = 200;
 const STYLE =
-  'body{font-family:sans-serif;max-width:52em;margin:2em auto;padding:0 1em}article{border-top:1px solid #999;' +
+  ':root{color-scheme:light dark}body{font-family:sans-serif;max-width:52em;margin:2em auto;padding:0 1em}article{border-top:1px solid #999;' +
   'padding:1em 0}h2{font-size:1.1em;margin:0}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}';
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
@@ -24,7 +24,7 @@ export function outboxPage(mails: readonly StoredMail[]): string {
 <pre>${withLinks(mail.text)}</pre></article>`,
   );
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>E-mails sent here</title><style>${STYLE}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>E-mails sent here</title><style>${STYLE}</style></head><body>
 <h1>E-mails sent here</h1>
 <p>${mails.length} in all, newest first; load the page again for newer ones.</p>
 ${items.join('\n')}

@@ -15,10 +15,10 @@ const STORAGE = ['src/modules/storage/service.test.ts'];
 export const ACCESS_DEFECTS: readonly Defect[] = [
   {
     claim: 'S25',
-    title: 'a route that says nothing about who may call it is let through',
+    title: 'a route to read that says nothing about who may call it is open',
     file: 'src/core/http/app.ts',
-    find: "if (!('x-permission' in definition.route) && !('x-public' in definition.route))",
-    replace: "if (!('x-permission' in definition.route) && 'x-public' in definition.route === undefined)",
+    find: 'throw new Error(`${method} ${path} declares no permission`);',
+    replace: "if (method !== 'get') throw new Error(`${method} ${path} declares no permission`);",
     tests: AUTHORIZE,
   },
   {

@@ -129,7 +129,7 @@ export const OAUTH_DEFECTS: readonly Defect[] = [
     title: 'the tokens of a device go to any client',
     file: `${AUTH}/repository/oauth-devices.ts`,
     find: '        eq(deviceCodes.clientId, clientId),\n',
-    replace: '',
+    replace: "        clientId === '' ? eq(deviceCodes.clientId, clientId) : undefined,\n",
     tests: DEVICES,
     by: 'cannot be polled by another client',
   },

@@ -15,7 +15,7 @@ export async function forgedTokens(
   const [jwk] = keySetSchema.parse(JSON.parse(installation.signingKeys)).keys;
   if (jwk === undefined) throw new Error('the installation has no signing key');
   const key = await importJWK(jwk, 'EdDSA');
-  const header = { ...decodeProtectedHeader(good), alg: 'EdDSA' };
+  const header = { ...decodeProtectedHeader(good), alg: 'EdDSA', kid: jwk.kid };
   const claims = decodeJwt(good);
   const [head = '', payload = '', signature = ''] = good.split('.');
   const now = Math.floor(Date.now() / 1000);
@@ -62,7 +62,7 @@ export async function forgedTokens(
 export async function signedLikeOurs(good: string, installation: Installation): Promise<string> {
   const [jwk] = keySetSchema.parse(JSON.parse(installation.signingKeys)).keys;
   if (jwk === undefined) throw new Error('the installation has no signing key');
-  const header = { ...decodeProtectedHeader(good), alg: 'EdDSA' };
+  const header = { ...decodeProtectedHeader(good), alg: 'EdDSA', kid: jwk.kid };
   return new SignJWT(decodeJwt(good)).setProtectedHeader(header).sign(await importJWK(jwk, 'EdDSA'));
 }
 

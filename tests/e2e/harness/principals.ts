@@ -26,7 +26,7 @@ const uuid = (id: string) => id.slice(4);
 
 /**
  * A user with a session, put straight into the database, and a token signed with the installation's key: for suites
- * that need hundreds of people and none of whom signs in.
+ * that need hundreds of people, none of whom signs in. A service account has a workspace that it belongs to.
  */
 export async function newPrincipal(
   installation: Installation,
@@ -38,7 +38,13 @@ export async function newPrincipal(
   await query(
     installation,
     `with person as (
-       insert into auth.users (id, kind, email, email_verified_at, role) values ($1::uuid, $2, $3, now(), $4)
+       insert into auth.users (id, kind, email, email_verified_at, role, workspace_id)
+       values ($1::uuid, $2, $3, now(), $4, case when $2 = 'service' then $8::uuid end)
+     ), home as (
+       insert into auth.workspaces (id, name) select $8::uuid, 'Home' where $2 = 'service'
+     ), membership as (
+       insert into auth.workspace_members (workspace_id, user_id, role)
+       select $8::uuid, $1::uuid, 'member' where $2 = 'service'
      )
      insert into auth.sessions (id, user_id, scopes, authenticated_at, expires_at)
      values ($5::uuid, $1::uuid, $6::text[], now() - make_interval(secs => $7), now() + interval '1 day')`,
@@ -50,6 +56,7 @@ export async function newPrincipal(
       uuid(sessionId),
       scopes === undefined ? null : `{${scopes.map((scope) => `"${scope}"`).join(',')}}`,
       provenSecondsAgo,
+      uuid(newId('wsp')),
     ],
   );
   return { userId, sessionId, token: await signToken(installation, { userId, sessionId }, expiresIn) };

@@ -45,12 +45,16 @@ async function open(path: string, hash: string, fields: Record<string, string> =
   });
   const [form, note, button] = [element(), element(), element()];
   const history: string[] = [];
+  const elements = {
+    namedItem: (name: string) => (Object.hasOwn(fields, name) ? { labels: [{ textContent: name }] } : null),
+  };
   runInNewContext(script, {
     document: {
-      querySelector: () => ({ ...form, querySelector: () => button, addEventListener }),
+      querySelector: () => ({ ...form, elements, querySelector: () => button, addEventListener }),
       getElementById: () => note,
     },
     location: { hash, pathname: path },
+    addEventListener: () => {},
     history: { replaceState: (_state: unknown, _title: string, url: string) => history.push(url) },
     URLSearchParams,
     FormData: class {

@@ -63,7 +63,8 @@ describe('deleting the own account', () => {
   test('stops the access token within a second', async () => {
     const account = await system.register();
     expect((await remove(account)).status).toBe(204);
-    await expect.poll(async () => (await account.call('GET', '/v1/auth/me')).status).toBe(401);
+    const status = async () => (await account.call('GET', '/v1/auth/me')).status;
+    await expect.poll(status, { timeout: 3_000 }).toBe(401);
   });
 
   test('wants a recent proof of identity, and a password that is sent has to be right', async () => {

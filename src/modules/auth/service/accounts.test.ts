@@ -164,6 +164,22 @@ describe('registration that is confirmed by e-mail', () => {
     expect((await login(email, owner, confirmed)).status).toBe(200);
   });
 
+  test('puts out whoever had opened the account before, when that took no confirmation', async () => {
+    const squatter = await system.register();
+    const key = await squatter.call('POST', '/v1/auth/api-keys', {
+      json: { name: 'x', scopes: ['account:read'] },
+    });
+    const password = newPassword();
+    expect((await register(squatter.email, password, confirmed)).status).toBe(202);
+    const token = await tokenSentTo(system, squatter.email, 'verify-email');
+    expect((await system.call('POST', '/v1/auth/verify-email', { json: { token } })).status).toBe(204);
+    expect((await login(squatter.email, password)).status).toBe(200);
+    for (const credential of [squatter.accessToken, key.body.key])
+      expect((await confirmed.call('GET', '/v1/auth/me', { token: credential })).status).toBe(401);
+    const { refreshToken } = squatter;
+    expect((await system.call('POST', '/v1/auth/refresh', { json: { refreshToken } })).status).toBe(401);
+  });
+
   test('an older link changes nothing once the address is verified', async () => {
     const email = newAddress();
     const [intruder, owner] = [newPassword(), newPassword()];

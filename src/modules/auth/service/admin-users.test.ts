@@ -304,6 +304,8 @@ describe('a change', () => {
         token,
       });
       expect(answer).toMatchObject({ status: 403, body: { code: 'reauth_required' } });
+      const logout = await old.call('POST', `/v1/admin/users/${user.id}/logout`, { token });
+      expect(logout).toMatchObject({ status: 403, body: { code: 'reauth_required' } });
     }
     expect((await admin.call('GET', `/v1/admin/users/${user.id}`)).body.disabledAt).toBeNull();
   });
@@ -320,6 +322,31 @@ test('a forced logout ends every session of the user and nobody else', async () 
   expect((await other.call('GET', '/v1/auth/me')).status).toBe(200);
   expect((await login(user)).status).toBe(200);
 });
+
+test.each(['a forced logout', 'ending all sessions'])(
+  '%s takes along what waits to become a session, and no link in an e-mail',
+  async (how) => {
+    const user = await system.register();
+    const purposes = ['mfa-sign-in', 'browser-sign-in', 'oauth-consent', 'oauth-code', 'oidc-handoff'];
+    for (const purpose of [...purposes, 'password-reset'])
+      await system.db.execute(sql`insert into auth.one_time_tokens (purpose, token_hash, user_id, expires_at)
+        values (${purpose}, ${crypto.randomUUID()}, ${uuid(user)}, now() + interval '5 minutes')`);
+    const client = sql`(select id from auth.oauth_clients limit 1)`;
+    await system.db.execute(sql`insert into auth.oauth_clients (id, name, redirect_uris, grant_types, scopes)
+      values (gen_random_uuid(), 'device', '{}', '{}', '{}')`);
+    await system.db.execute(sql`insert into auth.device_codes (device_code_hash, user_code, client_id, scopes, status,
+        user_id, interval_seconds, expires_at)
+      values (${crypto.randomUUID()}, ${crypto.randomUUID()}, ${client}, '{}', 'approved', ${uuid(user)}, 5,
+        now() + interval '5 minutes')`);
+    const path = how === 'a forced logout' ? `users/${user.id}/logout` : 'sessions/revoke-all';
+    const json = how === 'a forced logout' ? {} : { json: { confirm: true } };
+    expect((await admin.call('POST', `/v1/admin/${path}`, json)).status).toBe(200);
+    const { rows } = await system.db.execute(sql`
+      select purpose from auth.one_time_tokens where user_id = ${uuid(user)}
+      union all select status from auth.device_codes where user_id = ${uuid(user)} order by 1`);
+    expect(rows.map(({ purpose }) => purpose)).toEqual(['denied', 'email-verification', 'password-reset']);
+  },
+);
 
 test('factors are taken away at once, and the person gets an e-mail after the answer', async () => {
   const user = await system.register();

@@ -148,6 +148,20 @@ describe('an invitation', () => {
 });
 
 describe('inviting', () => {
+  test('with a key gives no role that manages anything', async () => {
+    const scopes = ['workspaces:read', 'workspaces:write'];
+    const { owner } = workspace.people;
+    const made = await owner.call('POST', '/v1/auth/api-keys', { json: { name: 'x', scopes } });
+    const program = (role: string) =>
+      owner.call('POST', workspace.at('/invitations'), {
+        json: { email: `${crypto.randomUUID()}@example.com`, role },
+        token: made.body.key,
+      });
+    expect(await program('admin')).toMatchObject(refusedAs(403, 'permission_denied'));
+    expect((await program('member')).status).toBe(201);
+    expect((await invite(owner, `${crypto.randomUUID()}@example.com`, 'admin')).status).toBe(201);
+  });
+
   test.each([
     ['an owner', { email: 'new@example.com', role: 'owner' }],
     ['an address with a line break', { email: 'new@example.com\r\nBcc: a@example.com', role: 'member' }],

@@ -178,12 +178,24 @@ describe('the sign-in', () => {
   });
 });
 
+test.each(['a\0b@example.com', 'no address', `${'a'.repeat(5_000)}@example.com`])(
+  'signing in as %j is refused like any other',
+  async (email) => {
+    const browser = createTestBrowser(system);
+    const form = await browser.get(client.path());
+    const answer = await browser.submit(form, { step: 'sign-in', email, password: 'x' });
+    expect(answer.status).toBe(401);
+    expect(answer.body).toContain('E-mail address or password is wrong');
+  },
+);
+
 describe('the session of the app in the same browser', () => {
   const ACCESS = '__Host-acs-access';
 
   test('stands in for a sign-in, and the grant is no fresher than it', async () => {
     const browser = createTestBrowser(system);
     browser.cookies.set(ACCESS, account.accessToken);
+    browser.cookies.set('__Host-acs-refresh', account.refreshToken);
     const form = await browser.get(client.path());
     expect(form.body).toContain('current-password');
     const question = await browser.submit(form, { step: 'continue' });

@@ -127,6 +127,19 @@ describe('an administrator', () => {
     expect((await client.token(refresh)).status).toBe(200);
   });
 
+  test('proves anew who they are before shutting a client out or letting it in', async () => {
+    const client = await registerTestClient(system);
+    const { email, password } = admin;
+    const later = await system.call('POST', '/v1/auth/login', { json: { email, password } });
+    await system.db.execute(`update auth.sessions set authenticated_at = now() - interval '11 minutes'
+      where id = (select max(id::text)::uuid from auth.sessions where user_id = (select id from auth.users where email = '${email}'))`);
+    const answer = await system.call('PATCH', `/v1/admin/oauth-clients/${client.id}`, {
+      json: { disabled: true },
+      token: later.body.accessToken,
+    });
+    expect(answer).toMatchObject({ status: 403, body: { code: 'reauth_required' } });
+  });
+
   test('is the only one who may', async () => {
     const client = await registerTestClient(system);
     const path = `/v1/admin/oauth-clients/${client.id}`;

@@ -182,6 +182,77 @@ test('whoever registered an address without confirming it loses the account to i
   expect((await signIn(person.id)).body.user).toMatchObject({ id: squatter.id, emailVerified: true });
 });
 
+test('nothing that a squatter put there opens the account that its owner took over', async () => {
+  const squatter = await system.register();
+  const theirs = newPerson();
+  expect((await signIn(theirs.id, squatter)).body.user.id).toBe(squatter.id);
+  const elsewhere = `${crypto.randomUUID()}@example.com`;
+  await squatter.call('POST', '/v1/auth/email', { json: { newEmail: elsewhere } });
+  await system.db.execute(`insert into auth.recovery_codes (user_id, code_hash)
+    select id, 'hash' from auth.users where email = '${squatter.email}'`);
+  await goThrough(newPerson({ email: squatter.email }).id);
+  const token = await linkTokenFor(squatter.email);
+  expect((await system.call('POST', '/v1/auth/oidc/link/confirm', { json: { token } })).status).toBe(204);
+
+  expect((await goThrough(theirs.id)).outcome.get('code')).not.toBeNull();
+  expect((await signIn(theirs.id)).body.user.id).not.toBe(squatter.id);
+  await system.settled();
+  const mail = system.emails.findLast(({ to }) => to.includes(elsewhere));
+  const changing = /change-email#token=([\w-]{43})/.exec(mail?.text ?? '')?.[1];
+  const changed = await system.call('POST', '/v1/auth/email/confirm', { json: { token: changing } });
+  expect(changed).toMatchObject({ status: 400, body: { code: 'invalid_token' } });
+  const { rows } =
+    await system.db.execute(`select from auth.recovery_codes c join auth.users u on u.id = c.user_id
+    where u.email = '${squatter.email}'`);
+  expect(rows).toEqual([]);
+});
+
+test('a link to join identities is worthless once the account has another address', async () => {
+  const account = await system.register();
+  await goThrough(newPerson({ email: account.email }).id);
+  const token = await linkTokenFor(account.email);
+  const newEmail = `${crypto.randomUUID()}@example.com`;
+  await account.call('POST', '/v1/auth/email', { json: { newEmail } });
+  await system.settled();
+  const mail = system.emails.findLast(({ to }) => to.includes(newEmail));
+  const changing = /change-email#token=([\w-]{43})/.exec(mail?.text ?? '')?.[1];
+  expect((await system.call('POST', '/v1/auth/email/confirm', { json: { token: changing } })).status).toBe(
+    204,
+  );
+  const late = await system.call('POST', '/v1/auth/oidc/link/confirm', { json: { token } });
+  expect(late).toMatchObject({ status: 400, body: { code: 'invalid_token' } });
+});
+
+test('signing in over and over writes to the holder of the address five times an hour', async () => {
+  const strict = system.withEnv({ RATE_LIMIT_SCALE: '1' });
+  const account = await system.register();
+  const person = newPerson({ email: account.email });
+  for (let round = 0; round < 7; round += 1) {
+    const { answer } = await start();
+    const back = await provider.signIn(answer.body.authorizationUrl, person.id);
+    const callback = await strict.call('GET', `${back.pathname}${back.search}`);
+    expect(callback.headers.get('location')).toBe(`${RETURN_TO}#error=confirmation_sent`);
+  }
+  await strict.settled();
+  const mails = system.emails.filter(
+    ({ to, text }) => to.includes(account.email) && text.includes('link-identity'),
+  );
+  expect(mails).toHaveLength(5);
+});
+
+test('an answer that is not of the code flow is refused, not a fault of ours', async () => {
+  const { answer } = await start();
+  const back = await provider.signIn(answer.body.authorizationUrl, newPerson().id);
+  back.searchParams.set('id_token', 'x');
+  const callback = await system.call('GET', `${back.pathname}${back.search}`);
+  expect(callback.headers.get('location')).toBe(`${RETURN_TO}#error=provider_refused`);
+});
+
+test('a name that cannot be stored is left out', async () => {
+  const answer = await signIn(newPerson({ name: 'A\0b' }).id);
+  expect(answer).toMatchObject({ status: 200, body: { user: { name: null } } });
+});
+
 test('people with an authenticator app are asked for their second factor after the provider too', async () => {
   const { id, email } = newPerson();
   expect((await signIn(id)).status).toBe(200);

@@ -212,7 +212,10 @@ async function askToLink(
   holder: UserRecord,
 ): Promise<Resolution> {
   // Beyond the limit the answer is the same: who signs in over and over must not fill the mailbox of the holder.
-  const { allowed } = await limiter.consume(EMAILS_PER_RECIPIENT, hashSecret((holder.email ?? '').toLowerCase()));
+  const { allowed } = await limiter.consume(
+    EMAILS_PER_RECIPIENT,
+    hashSecret((holder.email ?? '').toLowerCase()),
+  );
   if (!allowed) return { error: 'confirmation_sent' };
   const token = await oneTimeTokens.issue('oidc-link', LINK_SECONDS, {
     userId: holder.id,

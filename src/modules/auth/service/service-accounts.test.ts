@@ -95,6 +95,29 @@ describe('a service account', () => {
     }
   });
 
+  test('that was removed from the members opens nothing any more', async () => {
+    const program = await newProgram();
+    expect((await me(program.key)).status).toBe(200);
+    const removed = await owner.call('DELETE', `/v1/workspaces/${workspaceId}/members/${program.id}`);
+    expect(removed.status).toBe(204);
+    await nextSecond();
+    expect((await me(program.key)).status).toBe(401);
+  });
+
+  test('is never made to run its workspace', async () => {
+    const program = await newProgram();
+    const member = `/v1/workspaces/${workspaceId}/members/${program.id}`;
+    for (const role of ['admin', 'owner'])
+      expect(await owner.call('PUT', member, { json: { role } })).toMatchObject({
+        status: 403,
+        body: { code: 'permission_denied' },
+      });
+    expect(await owner.call('PUT', member, { json: { role: 'viewer' } })).toMatchObject({
+      status: 200,
+      body: { role: 'viewer' },
+    });
+  });
+
   test('stays when the person who made it leaves the workspace', async () => {
     const admin = await system.register();
     await join(admin, 'admin');
@@ -159,6 +182,21 @@ describe('keys of a service account', () => {
       const answer = await owner.call('POST', keys, { json: { name: 'x', scopes: [scope] } });
       expect(answer).toMatchObject({ status: 403, body: { code: 'permission_denied' } });
     }
+  });
+
+  test('are not rotated by somebody who does not have their scopes', async () => {
+    const { keys, keyId } = await newProgram();
+    const keeper = await system.register();
+    await system.db.execute(sql`insert into auth.roles (scope, name, permissions) values ('deployment', 'keeper',
+      '{account:read,keys:write,workspaces:read,workspaces:write}')`);
+    await system.db.execute(sql`update auth.users set role = 'keeper' where id = ${uuid(keeper.id)}`);
+    await join(keeper, 'admin');
+    await nextSecond();
+    expect(await keeper.call('POST', `${keys}/${keyId}/rotate`, { json: {} })).toMatchObject({
+      status: 403,
+      body: { code: 'permission_denied' },
+    });
+    expect((await owner.call('GET', keys)).body.items).toHaveLength(1);
   });
 
   test('are none of the own keys of a person, and the other way round', async () => {

@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '../../../core/database/columns.ts';
+import { createSessionRepository } from '../repository/sessions.ts';
 import { type Answer, startTestSystem, type TestAccount, type TestSystem } from '../testing/test-system.ts';
 
 let system: TestSystem;
@@ -303,6 +305,34 @@ describe('the list of sessions', () => {
     });
     expect(page.body.items[0].lastUsedAt > page.body.items[0].createdAt).toBe(true);
   });
+});
+
+test('a sign-in that began before the password was set anew opens nothing, and leaves nothing', async () => {
+  const { id, email } = await newAccount();
+  const repository = createSessionRepository(system.db);
+  const open = async (passwordChangedAt: Date | null) => {
+    const session = { id: newId('ses'), userId: id, passwordChangedAt, methods: ['pwd'] };
+    const marks = { userAgent: null, network: null, place: null, authenticatedAt: null };
+    const limits = { clientId: null, scopes: null, idleSeconds: 60, sessionSeconds: 60 };
+    const entry = { actor: { kind: 'person', id }, action: 'session.open', result: 'success' } as const;
+    const object = { kind: 'session', id: session.id };
+    const audit = { ...entry, object };
+    const opened = await repository.insertSession(
+      { ...session, ...marks, ...limits },
+      session.id,
+      100,
+      audit,
+    );
+    expect(await auditOf('session.open', session.id)).toHaveLength(opened ? 1 : 0);
+    return opened;
+  };
+  expect(await open(null)).toBe(true);
+  const { rows } = await system.db.execute(sql`
+    update auth.users set password_changed_at = now() where email = ${email} returning password_changed_at as at`);
+  expect(await open(null)).toBe(false);
+  expect(await open(new Date(String(rows[0]?.at)))).toBe(true);
+  await system.db.execute(sql`update auth.users set disabled_at = now() where email = ${email}`);
+  expect(await open(new Date(String(rows[0]?.at)))).toBe(false);
 });
 
 describe('ending a session', () => {

@@ -1,5 +1,8 @@
+import { Redis } from '@upstash/redis';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Secret, TOTP } from 'otpauth';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createKeyring, keyringSchema } from '../../../core/security/keyring.ts';
 import { startTestSystem, type TestAccount, type TestSystem } from '../testing/test-system.ts';
 
 let system: TestSystem;
@@ -125,4 +128,45 @@ test('it is kept who did it, and who failed, without the proof', async () => {
     { result: 'success', details: { method: 'pwd', replaces: sessionOf(account.accessToken) } },
   ]);
   expect(JSON.stringify(rows)).not.toContain(account.password);
+});
+
+describe('where there is an authenticator app', () => {
+  const secret = Secret.fromBase32('JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP');
+  const wrongCode = () => {
+    const code = new TOTP({ secret }).generate();
+    return `${(Number(code[0]) + 5) % 10}${code.slice(1)}`;
+  };
+  const enrol = async (account: TestAccount) => {
+    const keyring = createKeyring(keyringSchema.parse(system.env.AUTH_ENCRYPTION_KEYS));
+    const sealed = await keyring.seal(`totp ${account.id}`, secret.base32);
+    await system.db.execute(sql`insert into auth.totp_credentials (user_id, sealed_secret, confirmed_at)
+      values (${uuid(account.id)}::uuid, ${sealed}, now())`);
+  };
+
+  test('a session from before it takes more than the password', async () => {
+    const account = await newAccount();
+    await enrol(account);
+    expect(await stepUp(account, { password: account.password })).toMatchObject({
+      status: 403,
+      body: { code: 'mfa_required' },
+    });
+    const proven = await stepUp(account, { code: new TOTP({ secret }).generate() });
+    expect(proven.status).toBe(200);
+    const token = proven.body.accessToken;
+    expect((await stepUp(account, { password: account.password }, token)).status).toBe(200);
+  });
+
+  test('codes are guessed no more often in a day than in signing in', async () => {
+    const strict = system.withEnv({ RATE_LIMIT_SCALE: '1' });
+    const account = await newAccount();
+    await enrol(account);
+    const day = Math.floor(Date.now() / 86_400_000);
+    const front = { url: system.env.UPSTASH_REDIS_REST_URL ?? '', token: 'redis-token' };
+    await new Redis(front).set(`rate:second-factor-day:${account.id}:${day}`, 50);
+    const answer = await strict.call('POST', '/v1/auth/step-up', {
+      json: { code: wrongCode() },
+      token: account.accessToken,
+    });
+    expect(answer).toMatchObject({ status: 429, body: { code: 'too_many_requests' } });
+  });
 });

@@ -118,7 +118,10 @@ export const ACCOUNT_SCRIPT = `'use strict';
   });
   const explain = async (response) => {
     const { title, detail, errors = [] } = await response.json();
-    say([title + '.', detail, ...errors.map(({ message }) => message)].join(' '));
+    const typed = errors.filter(({ field }) => form.elements.namedItem(field));
+    const faults = typed.map(({ field, message }) =>
+      form.elements.namedItem(field).labels[0].textContent + ' ' + message + '.');
+    say(faults.length > 0 ? faults.join(' ') : [title + '.', ...(detail && detail !== title ? [detail] : [])].join(' '));
   };
   const { endpoint, done, needsToken, signsIn } = form.dataset;
   if (needsToken && !token) {
