@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fetcherSchema, parseConfig, runtimeConfigSchema } from '../core/config/config.ts';
+import { commaListSchema, fetcherSchema, parseConfig, runtimeConfigSchema } from '../core/config/config.ts';
 import { perEnvironment } from '../core/config/per-environment.ts';
 
 export const gatewayConfigSchema = z.object({
@@ -8,15 +8,7 @@ export const gatewayConfigSchema = z.object({
   STORAGE: fetcherSchema,
   AI: fetcherSchema,
   /** Comma-separated list of origins that browsers may call from; empty: only the gateway's own. */
-  CORS_ORIGINS: z
-    .string()
-    .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((origin) => origin.trim())
-        .filter((origin) => origin !== ''),
-    ),
+  CORS_ORIGINS: commaListSchema,
 });
 
 export const gatewayConfig = perEnvironment((env) => parseConfig('gateway', gatewayConfigSchema, env));

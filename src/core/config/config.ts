@@ -32,6 +32,17 @@ export function parseConfig<Schema extends z.ZodType>(
   );
 }
 
+/** Entries separated by commas; nothing is an empty list. */
+export const commaListSchema = z
+  .string()
+  .default('')
+  .transform((list) =>
+    list
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ''),
+  );
+
 /** What every module needs to know about where it runs. */
 export const runtimeConfigSchema = z.object({
   ENVIRONMENT: z.enum(['local', 'test', 'dev', 'staging', 'production']).default('production'),

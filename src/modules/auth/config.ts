@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   accessTokenConfigSchema,
   cacheConfigSchema,
+  commaListSchema,
   databaseConfigSchema,
   runtimeConfigSchema,
 } from '../../core/config/config.ts';
@@ -10,7 +11,16 @@ import { keyringSchema } from '../../core/security/keyring.ts';
 const DAY = 24 * 60 * 60;
 const seconds = () => z.coerce.number().int().min(1);
 
-export const authConfigSchema = z.object({
+/** Passwords, tokens and links travel to these. */
+const ENCRYPTED = [
+  'AUTH_ISSUER',
+  'EMAIL_ENDPOINT',
+  'EMAIL_LINK_BASE',
+  'PASSWORD_BREACH_URL',
+  'UPSTASH_REDIS_REST_URL',
+] as const;
+
+const variablesSchema = z.object({
   ...runtimeConfigSchema.shape,
   ...databaseConfigSchema.shape,
   ...cacheConfigSchema.shape,
@@ -37,36 +47,39 @@ export const authConfigSchema = z.object({
   /** Where breached passwords are looked up, by the first 5 digits of their SHA-1: `https://api.pwnedpasswords.com/range/`. */
   PASSWORD_BREACH_URL: z.url().optional(),
   /** Addresses besides our own origin that a sign-in with a provider may end at, separated by commas. */
-  OIDC_RETURN_URLS: z
-    .string()
-    .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((url) => url.trim())
-        .filter((url) => url !== ''),
-    ),
-  /** Makes every limit of limits.ts wider; for test suites, which are one address. */
+  OIDC_RETURN_URLS: commaListSchema,
   /** Derivations of passwords that may begin in a second, in one isolate; others get their answers in between. */
   PASSWORD_HASHES_PER_SECOND: z.coerce.number().min(0.1).max(10_000).default(3),
+  /** Makes every limit of limits.ts wider; for test suites, which are one address. */
   RATE_LIMIT_SCALE: z.coerce.number().min(0.1).max(10_000).default(1),
   /** A signing key gives way to a new one after so long. */
   SIGNING_KEY_DAYS: z.coerce.number().int().min(1).max(365).default(30),
-  /** The same client gets the same successor of a refresh token for so long. */
   /** Where passkeys may be used besides AUTH_ISSUER, separated by commas: origins, or `android:apk-key-hash:…`. */
-  WEBAUTHN_ORIGINS: z
-    .string()
-    .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((origin) => origin.trim())
-        .filter((origin) => origin !== ''),
-    )
-    .refine((origins) => origins.every(isWebAuthnOrigin), 'must be origins, or android:apk-key-hash:…'),
+  WEBAUTHN_ORIGINS: commaListSchema.refine(
+    (origins) => origins.every(isWebAuthnOrigin),
+    'must be origins, or android:apk-key-hash:…',
+  ),
+  /** The same client gets the same successor of a refresh token for so long. */
   REFRESH_GRACE_SECONDS: z.coerce.number().int().min(0).max(60).default(10),
 });
+
+export const authConfigSchema = ENCRYPTED.reduce(
+  (schema, name) =>
+    schema.refine((config) => isLocal(config.ENVIRONMENT) || !isPlain(config[name]), {
+      path: [name],
+      message: 'must be an https address outside of local use',
+      // Also when other variables are wrong: all faults are told at once.
+      when: () => true,
+    }),
+  variablesSchema,
+);
 export type AuthConfig = z.output<typeof authConfigSchema>;
+
+const isLocal = (environment: unknown) => environment === 'local' || environment === 'test';
+
+/** Plain HTTP; what is no address at all is a fault already. */
+const isPlain = (url: unknown) =>
+  typeof url === 'string' && URL.canParse(url) && new URL(url).protocol !== 'https:';
 
 /** As browsers and Android write it into what the authenticator signs. */
 function isWebAuthnOrigin(text: string): boolean {

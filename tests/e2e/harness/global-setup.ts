@@ -41,6 +41,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     bindings: {
       MAX_UPLOAD_BYTES: String(MAX_UPLOAD_BYTES),
       RATE_LIMIT_SCALE: '1000',
+      // Everything that could be logged: a test looks for secrets in it.
+      LOG_LEVEL: 'debug',
       PASSWORD_HASHES_PER_SECOND: '1000',
       // Short, so that a test can wait for its end; long enough for fifty calls at once on a busy machine.
       REFRESH_GRACE_SECONDS: '4',

@@ -377,6 +377,8 @@ describe('the semantic leg', () => {
     expect(found.map(({ fileId }) => fileId)).toEqual(expected.map(({ fileId }) => fileId));
     for (const [at, { score }] of found.entries()) expect(score).toBeCloseTo(expected[at]?.score ?? 0, 5);
     expect(await semantic(query, 5)).toEqual(found.slice(0, 5));
+    // The passages of somebody else are nearer than any of these, and more than the index is asked for.
+    expect(await semantic(query, 1)).toEqual(found.slice(0, 1));
   });
 
   test('does not mix the vectors of models', async () => {

@@ -39,7 +39,11 @@ export function createEmailAddressRepository(db: Database): EmailAddressReposito
         ), changed as (
           select v.id from verified v join locked l on l.id = v.id join spent s on s.user_id = v.id
           where l.unproven and s.data ? 'passwordHash'
-        ), ${endings({ reason: 'address confirmed by its owner', spentTokenHash: tokenHash })}, unproven as (
+        ), ${endings({
+          reason: 'address confirmed by its owner',
+          spentTokenHash: tokenHash,
+          keptPurposes: ['email-verification'],
+        })}, unproven as (
           select id from changed
         ), ${dispossession()}, audited as (${auditRows(audit, sql`from verified`)})
         select id from verified`);

@@ -171,7 +171,7 @@ describe('registration that is confirmed by e-mail', () => {
     });
     const password = newPassword();
     expect((await register(squatter.email, password, confirmed)).status).toBe(202);
-    const token = await tokenSentTo(system, squatter.email, 'verify-email');
+    const token = await tokenSentTo(confirmed, squatter.email, 'verify-email');
     expect((await system.call('POST', '/v1/auth/verify-email', { json: { token } })).status).toBe(204);
     expect((await login(squatter.email, password)).status).toBe(200);
     for (const credential of [squatter.accessToken, key.body.key])

@@ -223,7 +223,7 @@ test('a link to join identities is worthless once the account has another addres
   expect(late).toMatchObject({ status: 400, body: { code: 'invalid_token' } });
 });
 
-test('signing in over and over writes to the holder of the address five times an hour', async () => {
+test('signing in over and over does not fill the mailbox of the holder of the address', async () => {
   const strict = system.withEnv({ RATE_LIMIT_SCALE: '1' });
   const account = await system.register();
   const person = newPerson({ email: account.email });
@@ -237,7 +237,8 @@ test('signing in over and over writes to the holder of the address five times an
   const mails = system.emails.filter(
     ({ to, text }) => to.includes(account.email) && text.includes('link-identity'),
   );
-  expect(mails).toHaveLength(5);
+  // The registration was the first of five in the hour.
+  expect(mails).toHaveLength(4);
 });
 
 test('an answer that is not of the code flow is refused, not a fault of ours', async () => {

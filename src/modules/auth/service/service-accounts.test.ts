@@ -108,11 +108,11 @@ describe('a service account', () => {
     const program = await newProgram();
     const member = `/v1/workspaces/${workspaceId}/members/${program.id}`;
     for (const role of ['admin', 'owner'])
-      expect(await owner.call('PUT', member, { json: { role } })).toMatchObject({
+      expect(await owner.call('PATCH', member, { json: { role } })).toMatchObject({
         status: 403,
         body: { code: 'permission_denied' },
       });
-    expect(await owner.call('PUT', member, { json: { role: 'viewer' } })).toMatchObject({
+    expect(await owner.call('PATCH', member, { json: { role: 'viewer' } })).toMatchObject({
       status: 200,
       body: { role: 'viewer' },
     });
