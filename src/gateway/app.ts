@@ -1,18 +1,24 @@
 import { cors } from 'hono/cors';
-import { type CoreVariables, createHttpApp } from '../core/http/app.ts';
+import { type CoreVariables, createHttpApp, limitBody } from '../core/http/app.ts';
 import { coreError } from '../core/http/app-error.ts';
 import { CLIENT_ADDRESS_HEADER, CLIENT_PLACE_HEADER } from '../core/http/caller.ts';
 import type { EdgeModule } from '../core/http/edge-module.ts';
+import { DependencyError, type DependencyName } from '../core/resilience/dependency.ts';
 import { pointToMetadata } from './challenge.ts';
 import { clientAddress, clientPlace } from './client-address.ts';
 import { gatewayConfig } from './config.ts';
 import { joinContracts } from './contract.ts';
 import { docsPage } from './docs-page.ts';
 import { checkModules } from './readiness.ts';
-import { moduleFor } from './routing.ts';
+import { type ModuleName, targetOf } from './routing.ts';
 import { securityHeaders } from './security-headers.ts';
 
 const CORS_SECONDS = 600;
+const SIBLINGS = { AUTH: 'auth', STORAGE: 'storage', AI: 'ai' } as const satisfies Record<
+  ModuleName,
+  DependencyName
+>;
+const limitSmallBody = limitBody();
 
 /** The only public Worker: finds the module for a path and hands request and answer on, bodies untouched. */
 export function createGateway(): EdgeModule {
@@ -69,14 +75,18 @@ export function createGateway(): EdgeModule {
         errors: [{ field: 'query', message: 'must be percent-encoded UTF-8' }],
       });
     }
-    const module = moduleFor(c.req.path, gatewayConfig(c.env));
-    if (module === undefined) throw coreError('not_found', { detail: 'The contract is at /openapi.json.' });
+    const target = targetOf(c.req.path, gatewayConfig(c.env));
+    if (target === undefined) throw coreError('not_found', { detail: 'The contract is at /openapi.json.' });
+    if (target.takesSmallBodies) await limitSmallBody(c, async () => {});
+    const body = target.takesSmallBodies && c.req.raw.body ? { body: await c.req.raw.arrayBuffer() } : {};
     const headers = new Headers(c.req.raw.headers);
     headers.set('x-request-id', c.get('requestId'));
     const { ENVIRONMENT } = gatewayConfig(c.env);
     setOrDelete(headers, CLIENT_ADDRESS_HEADER, clientAddress(c.req.raw, ENVIRONMENT));
     setOrDelete(headers, CLIENT_PLACE_HEADER, clientPlace(c.req.raw, ENVIRONMENT));
-    return module.fetch(new Request(c.req.raw, { headers }));
+    return target.module.fetch(new Request(c.req.raw, { headers, ...body })).catch((cause: unknown) => {
+      throw new DependencyError(SIBLINGS[target.name], 'did not answer', cause);
+    });
   });
   return { fetch: (request, env, ctx) => app.fetch(request, env, ctx) };
 }

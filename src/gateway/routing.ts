@@ -15,7 +15,20 @@ const ROUTES: readonly (readonly [RegExp, ModuleName])[] = [
   [/^\/v1\/(files|folders)(\/|$)/, 'STORAGE'],
 ];
 
-export function moduleFor(path: string, config: GatewayConfig): Fetcher | undefined {
+/** Modules that take nothing but forms and JSON. */
+const SMALL_BODIES: ReadonlySet<ModuleName> = new Set(['AUTH']);
+
+export interface Target {
+  readonly name: ModuleName;
+  readonly module: Fetcher;
+  /**
+   * The gateway reads the body, up to the limit of JSON, before it hands the request on. A module that refuses a body
+   * it has not read closes the connection, and of what it answered the client might see only that.
+   */
+  readonly takesSmallBodies: boolean;
+}
+
+export function targetOf(path: string, config: GatewayConfig): Target | undefined {
   const name = ROUTES.find(([pattern]) => pattern.test(path))?.[1];
-  return name && config[name];
+  return name && { name, module: config[name], takesSmallBodies: SMALL_BODIES.has(name) };
 }

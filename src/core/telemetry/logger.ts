@@ -35,7 +35,9 @@ export function describeError(error: unknown): string {
   const parts: string[] = [];
   let current: unknown = error;
   while (current instanceof Error && parts.length < 5) {
-    parts.push(`${current.name}: ${current.message.slice(0, 300)}`);
+    // Drizzle writes the parameters of a failed statement into its message: addresses, names, hashes.
+    const [message = ''] = current.message.split('\nparams:');
+    parts.push(`${current.name}: ${message.slice(0, 300)}`);
     current = current.cause;
   }
   return parts.join(' <- ') || String(error);

@@ -33,7 +33,10 @@ export const authError = defineErrors({
   factor_exists: { status: 409, title: 'There is such a factor already' },
   factor_not_found: { status: 404, title: 'There is no such factor' },
   too_many_passkeys: { status: 409, title: 'There are too many passkeys' },
-  mfa_required_by_policy: { status: 409, title: 'A policy asks for a second factor, and this is the last one' },
+  mfa_required_by_policy: {
+    status: 409,
+    title: 'A policy asks for a second factor, and this is the last one',
+  },
   workspace_not_found: { status: 404, title: 'There is no such workspace' },
   member_not_found: { status: 404, title: 'There is no such member' },
   group_not_found: { status: 404, title: 'There is no such group' },

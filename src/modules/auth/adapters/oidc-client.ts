@@ -10,7 +10,11 @@ import type { IdentityProviderRecord, OidcClient } from '../ports/oidc.ts';
 const TIMEOUT_MS = 5_000;
 const METADATA_MS = 10 * 60_000;
 
+/** Asks the provider to say when the person signed in there (OpenID Connect Core 2, `auth_time`). */
+const MAX_AGE_SECONDS = 30 * 86_400;
+
 const profileSchema = z.object({
+  auth_time: z.number().positive().optional().catch(undefined),
   sub: plainTextSchema.min(1).max(255),
   email: z.email().max(254).optional().catch(undefined),
   email_verified: z
@@ -64,7 +68,7 @@ export function createOidcClient({ keyring, logger, now, allowInsecure }: OidcCl
   }
 
   return {
-    async authorizationUrl(provider, { redirectUri, state, nonce, codeVerifier }) {
+    async authorizationUrl(provider, { redirectUri, state, nonce, codeVerifier, reauthenticate }) {
       const { authorization_endpoint: endpoint } = await discover(provider);
       if (endpoint === undefined) throw new Error('the provider has no authorization endpoint');
       const url = new URL(endpoint);
@@ -73,6 +77,7 @@ export function createOidcClient({ keyring, logger, now, allowInsecure }: OidcCl
         redirect_uri: redirectUri,
         response_type: 'code',
         scope: provider.scopes,
+        max_age: String(reauthenticate ? 0 : MAX_AGE_SECONDS),
         state,
         nonce,
         code_challenge: await oauth.calculatePKCECodeChallenge(codeVerifier),
@@ -105,12 +110,13 @@ export function createOidcClient({ keyring, logger, now, allowInsecure }: OidcCl
         const more = server.userinfo_endpoint
           ? await userInfo(server, client, tokens.access_token, claims?.sub ?? '', options)
           : {};
-        const { sub, email, email_verified, name } = profileSchema.parse({ ...more, ...claims });
+        const { sub, email, email_verified, auth_time, name } = profileSchema.parse({ ...more, ...claims });
         return {
           subject: sub,
           email: email ?? null,
           emailVerified: email_verified ?? false,
           name: name ?? null,
+          authenticatedAt: auth_time === undefined ? null : Math.min(auth_time * 1_000, now()),
         };
       } catch (error) {
         if (!isRefusal(error)) throw error;

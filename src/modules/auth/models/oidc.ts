@@ -18,6 +18,8 @@ export const oidcStartSchema = z
     returnTo: z.url().max(500),
     /** BASE64URL(SHA-256(verifier)): only who knows the verifier can exchange the code that comes back. */
     challenge: challengeSchema,
+    /** Asks to sign in at the provider again: for calls that want a recent proof of identity. */
+    reauthenticate: z.boolean().default(false),
   })
   .openapi('OidcStart');
 
@@ -89,4 +91,9 @@ export const oidcLinkSchema = z.object({
   email: z.string().nullable(),
 });
 /** With an identity: to be linked to the user who began. */
-export const oidcHandoffSchema = z.object({ challenge: z.string(), identity: oidcLinkSchema.optional() });
+export const oidcHandoffSchema = z.object({
+  challenge: z.string(),
+  identity: oidcLinkSchema.optional(),
+  /** Milliseconds since the epoch. */
+  authenticatedAt: z.number().nullable(),
+});

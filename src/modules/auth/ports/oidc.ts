@@ -18,6 +18,8 @@ export interface ProviderProfile {
   readonly email: string | null;
   readonly emailVerified: boolean;
   readonly name: string | null;
+  /** When the person signed in at the provider, in milliseconds since the epoch; null when it does not say. */
+  readonly authenticatedAt: number | null;
 }
 
 export interface IdentityRecord {
@@ -65,7 +67,14 @@ export interface OidcRepository {
 export interface OidcClient {
   authorizationUrl(
     provider: IdentityProviderRecord,
-    request: { redirectUri: string; state: string; nonce: string; codeVerifier: string },
+    request: {
+      redirectUri: string;
+      state: string;
+      nonce: string;
+      codeVerifier: string;
+      /** The person is to sign in there again, even if the provider still knows them. */
+      reauthenticate: boolean;
+    },
   ): Promise<string>;
   /** Undefined when the provider refuses, or the answer is not what was asked for. */
   profile(

@@ -6,6 +6,7 @@ import { idToUuid } from '../../../core/database/columns.ts';
 import type { AccountDataRepository } from '../ports/accounts.ts';
 import { exportAccount } from './account-export.ts';
 import { LOCK_ADMINS, otherAdminExists } from './last-admin.ts';
+import { lockUser } from './mfa.ts';
 import { emailRows } from './one-time-token-rows.ts';
 
 const outcomeSchema = z.object({
@@ -18,13 +19,14 @@ export function createAccountDataRepository(db: Database): AccountDataRepository
   return {
     async deleteAccount({ userId, notice }, audit) {
       const id = sql`${idToUuid(userId)}::uuid`;
-      // Whoever else leaves a workspace or the administration waits; then the third statement sees what they did.
-      const [, , answer] = await db.batch([
+      // Whoever else leaves a workspace or the administration, or signs in, waits; the last statement sees what they did.
+      const [, , , answer] = await db.batch([
         db.execute(sql`
           select w.id from auth.workspaces w
           where w.id in (select workspace_id from auth.workspace_members where user_id = ${id})
           order by w.id for no key update`),
         db.execute(LOCK_ADMINS),
+        lockUser(db, userId),
         db.execute(sql`
           with ${standing(userId, id)}, emptied as (
             update auth.users u set email = null, email_verified_at = null, name = null, password_hash = null,

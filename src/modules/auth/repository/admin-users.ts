@@ -54,7 +54,10 @@ export function createAdminUserRepository(db: Database): AdminUserRepository {
     },
 
     async changeUser(id, change, by) {
-      const [, changed] = await db.batch([
+      const [, , changed] = await db.batch([
+        // Held until the end, so that nobody deletes it while it is given away.
+        db.execute(sql`select from auth.roles
+          where scope = 'deployment' and name = ${change.role ?? null}::text for share`),
         db.execute(LOCK_ADMINS),
         db.execute(changeOf(id, change, by)),
         db.execute(

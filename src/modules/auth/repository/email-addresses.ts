@@ -5,7 +5,7 @@ import { idToUuid } from '../../../core/database/columns.ts';
 import { violatesUnique } from '../../../core/database/errors.ts';
 import type { EmailAddressRepository } from '../ports/accounts.ts';
 import { dispossession, endings } from './endings.ts';
-import { emailRows, spending, tokenRows } from './one-time-token-rows.ts';
+import { emailRows, lockUserOfToken, spending, tokenRows } from './one-time-token-rows.ts';
 
 /** Links that were sent to an address are worthless once it is not the user's any more. */
 const LINKS_TO_ADDRESS = sql`('email-verification', 'email-change', 'password-reset', 'oidc-link')`;
@@ -25,7 +25,9 @@ export function createEmailAddressRepository(db: Database): EmailAddressReposito
      * opened the account before, when that took no confirmation, is out then.
      */
     async verify(tokenHash, audit) {
-      const { rows } = await db.execute(sql`
+      const [, { rows }] = await db.batch([
+        db.execute(lockUserOfToken('email-verification', tokenHash)),
+        db.execute(sql`
         with ${spending('email-verification', tokenHash)}, verified as (
           update auth.users u set email_verified_at = coalesce(u.email_verified_at, now()), updated_at = now(),
             password_hash = case when u.email_verified_at is null and spent.data ? 'passwordHash'
@@ -46,7 +48,8 @@ export function createEmailAddressRepository(db: Database): EmailAddressReposito
         })}, unproven as (
           select id from changed
         ), ${dispossession()}, audited as (${auditRows(audit, sql`from verified`)})
-        select id from verified`);
+        select id from verified`),
+      ]);
       return rows.length > 0;
     },
 
@@ -63,6 +66,7 @@ export function createEmailAddressRepository(db: Database): EmailAddressReposito
     change: ({ tokenHash, oldEmail, undo, notice }, audit) =>
       unlessTaken(
         db,
+        lockUserOfToken('email-change', tokenHash),
         sql`
         with ${spending('email-change', tokenHash)}, changed as (
           update auth.users u set email = spent.data->>'email', email_verified_at = now(), updated_at = now()
@@ -81,6 +85,7 @@ export function createEmailAddressRepository(db: Database): EmailAddressReposito
     undoChange: (tokenHash, audit) =>
       unlessTaken(
         db,
+        lockUserOfToken('email-change-undo', tokenHash),
         sql`
         with ${spending('email-change-undo', tokenHash)}, changed as (
           update auth.users u set email = spent.data->>'email', email_verified_at = now(), updated_at = now()
@@ -96,9 +101,13 @@ export function createEmailAddressRepository(db: Database): EmailAddressReposito
   };
 }
 
-async function unlessTaken(db: Database, statement: SQL): Promise<'changed' | 'invalid' | 'taken'> {
+async function unlessTaken(
+  db: Database,
+  lock: SQL,
+  statement: SQL,
+): Promise<'changed' | 'invalid' | 'taken'> {
   try {
-    const { rows } = await db.execute(statement);
+    const [, { rows }] = await db.batch([db.execute(lock), db.execute(statement)]);
     return rows.length > 0 ? 'changed' : 'invalid';
   } catch (error) {
     if (violatesUnique(error, 'users_email_key')) return 'taken';

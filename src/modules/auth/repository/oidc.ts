@@ -6,6 +6,7 @@ import { violatesUnique } from '../../../core/database/errors.ts';
 import { identities, identityProviders, users } from '../../../core/database/schema/auth.ts';
 import type { NewIdentity, OidcRepository } from '../ports/oidc.ts';
 import { dispossession, endings } from './endings.ts';
+import { lockUser } from './mfa.ts';
 import { userColumns } from './users.ts';
 
 const providerColumns = {
@@ -113,8 +114,11 @@ export function createOidcRepository(db: Database): OidcRepository {
       db.select().from(identities).where(eq(identities.userId, userId)).orderBy(asc(identities.createdAt)),
 
     async unlink(userId, providerId, audit) {
-      const { rows } = await db.execute(sql`
-        with locked as (select id, password_hash from auth.users where id = ${idToUuid(userId)}::uuid for update),
+      // The lock first: of two ways that are unlinked at once, the second one's snapshot lacks the first.
+      const [, { rows }] = await db.batch([
+        lockUser(db, userId),
+        db.execute(sql`
+        with locked as (select id, password_hash from auth.users where id = ${idToUuid(userId)}::uuid),
         ways as (
           select (select count(*) from locked where password_hash is not null)
             + (select count(*) from auth.passkeys where user_id = (select id from locked))
@@ -127,7 +131,8 @@ export function createOidcRepository(db: Database): OidcRepository {
         )
         select (select count(*) from gone)::int as gone,
           exists (select from auth.identities where user_id = (select id from locked)
-            and provider_id = ${providerId}) as there`);
+            and provider_id = ${providerId}) as there`),
+      ]);
       const row = rows[0];
       if (row === undefined || row.there !== true) return 'not-found';
       if (row.gone === 0) return 'last';
@@ -140,6 +145,7 @@ export function createOidcRepository(db: Database): OidcRepository {
 function takeOver(db: Database, identity: NewIdentity, audit: Parameters<typeof appendAudit>[1]) {
   // Only an account whose address nobody has confirmed is emptied, and before the identity comes to it.
   return db.batch([
+    lockUser(db, identity.userId),
     db.execute(sql`
       with changed as (
         update auth.users set password_hash = null, password_changed_at = now(), email_verified_at = now(),

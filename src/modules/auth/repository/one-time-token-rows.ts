@@ -28,6 +28,16 @@ export function emailRows(mail: PreparedEmail | undefined, source: SQL): SQL {
 }
 
 /**
+ * A statement of its own before one with `spending`: it waits for whatever else changes the user, so that the next
+ * one's snapshot has it, a session that was being opened too.
+ */
+export function lockUserOfToken(purpose: OneTimePurpose, tokenHash: string): SQL {
+  return sql`
+    select u.id from auth.users u join auth.one_time_tokens t on t.user_id = u.id
+    where t.purpose = ${purpose} and t.token_hash = ${tokenHash} for no key update of u`;
+}
+
+/**
  * Two common table expressions for links that are followed: `locked`, the user of a live token, so that of two links
  * of one user one waits for the other; and `spent`, the token, used from now on.
  */
@@ -38,7 +48,7 @@ export function spending(purpose: OneTimePurpose, tokenHash: string): SQL {
       from auth.users u join auth.one_time_tokens t on t.user_id = u.id
       where t.purpose = ${purpose} and t.token_hash = ${tokenHash} and t.used_at is null and t.expires_at > now()
         and u.deleted_at is null
-      for update of u
+      for no key update of u
     ), spent as (
       update auth.one_time_tokens t set used_at = now() from locked
       where t.purpose = ${purpose} and t.token_hash = ${tokenHash} and t.used_at is null and t.expires_at > now()

@@ -4,7 +4,8 @@ import type { Database } from '../../../core/database/client.ts';
 import { idToUuid } from '../../../core/database/columns.ts';
 import type { PasswordRepository } from '../ports/accounts.ts';
 import { dispossession, endings } from './endings.ts';
-import { emailRows, spending, tokenRows } from './one-time-token-rows.ts';
+import { lockUser } from './mfa.ts';
+import { emailRows, lockUserOfToken, spending, tokenRows } from './one-time-token-rows.ts';
 
 export function createPasswordRepository(db: Database): PasswordRepository {
   return {
@@ -23,19 +24,24 @@ export function createPasswordRepository(db: Database): PasswordRepository {
         keptSessionId,
         keptPurposes: ['email-verification', 'email-change'],
       });
-      const { rows } = await db.execute(sql`
+      const [, { rows }] = await db.batch([
+        lockUser(db, userId),
+        db.execute(sql`
         with changed as (
           update auth.users set password_hash = ${to}, password_changed_at = now(), updated_at = now()
           where id = ${idToUuid(userId)}::uuid and password_hash = ${from} and deleted_at is null
           returning id
         ), ${ends}, mailed as (${emailRows(notice, sql`from changed`)}
         ), audited as (${auditRows(audit, sql`from changed`)})
-        select id from changed`);
+        select id from changed`),
+      ]);
       return rows.length > 0;
     },
 
     async reset({ tokenHash, passwordHash, notice }, audit) {
-      const { rows } = await db.execute(sql`
+      const [, { rows }] = await db.batch([
+        db.execute(lockUserOfToken('password-reset', tokenHash)),
+        db.execute(sql`
         with ${spending('password-reset', tokenHash)}, changed as (
           update auth.users u set password_hash = ${passwordHash}, password_changed_at = now(),
             email_verified_at = coalesce(u.email_verified_at, now()), updated_at = now()
@@ -45,7 +51,8 @@ export function createPasswordRepository(db: Database): PasswordRepository {
           select changed.id from changed join locked on locked.id = changed.id and locked.unproven
         ), ${dispossession()}, mailed as (${emailRows(notice, sql`from changed`)}
         ), audited as (${auditRows(audit, sql`from changed`)})
-        select id from changed`);
+        select id from changed`),
+      ]);
       return rows.length > 0;
     },
   };

@@ -180,7 +180,7 @@ function dispatcher(options: { keys?: string } = {}): EmailDelivery {
       endpoint: provider.endpoint,
       apiKey: 'email-key',
       from: 'Us <us@api.test>',
-      timeoutMs: 300,
+      timeoutMs: 1_000,
     }),
     logger: createLogger('silent', {}),
   });

@@ -355,3 +355,22 @@ async function linkTokenFor(email: string): Promise<string> {
   if (token === undefined) throw new Error(`there is no link in the mail to ${email}`);
   return token;
 }
+
+test('who only passes through a provider that still knew them has not proven who they are just now', async () => {
+  const person = newPerson();
+  const first = await signIn(person.id);
+  const recent = await system.call('GET', '/v1/auth/me/export', { token: first.body.accessToken });
+  expect(recent.status).toBe(200);
+
+  provider.shiftSignIns(-3_600);
+  const stale = await signIn(person.id);
+  provider.shiftSignIns(0);
+  const answer = await system.call('GET', '/v1/auth/me/export', { token: stale.body.accessToken });
+  expect(answer).toMatchObject({ status: 403, body: { code: 'reauth_required' } });
+});
+
+test('the provider can be asked to have the person sign in again', async () => {
+  const json = { returnTo: RETURN_TO, challenge: pkce().challenge, reauthenticate: true };
+  const answer = await system.call('POST', '/v1/auth/oidc/home/start', { json });
+  expect(new URL(answer.body.authorizationUrl).searchParams.get('max_age')).toBe('0');
+});

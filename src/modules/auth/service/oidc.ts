@@ -43,7 +43,7 @@ export interface Oidc {
   /** @param principal links the identity to this user instead of signing in. */
   start(
     provider: string,
-    input: { returnTo: string; challenge: string },
+    input: { returnTo: string; challenge: string; reauthenticate: boolean },
     principal?: Principal,
   ): Promise<{ authorizationUrl: string }>;
   /** @returns where the browser goes: `returnTo#code=…` or `returnTo#error=…`. */
@@ -73,7 +73,7 @@ export function createOidc(dependencies: OidcDependencies): Oidc {
     providers: async () =>
       (await repository.providers()).filter(({ enabled }) => enabled).map(({ id, name }) => ({ id, name })),
 
-    async start(id, { returnTo, challenge }, principal) {
+    async start(id, { returnTo, challenge, reauthenticate }, principal) {
       const provider = await usable(id);
       if (!mayReturnTo(returnTo, dependencies))
         throw authError('return_not_allowed', { detail: 'Ask the administrator to list this address.' });
@@ -85,6 +85,7 @@ export function createOidc(dependencies: OidcDependencies): Oidc {
       const authorizationUrl = await client.authorizationUrl(provider, {
         ...flow,
         state,
+        reauthenticate,
         redirectUri: redirectUri(id),
       });
       return { authorizationUrl };
@@ -105,14 +106,19 @@ export function createOidc(dependencies: OidcDependencies): Oidc {
       });
       if (profile === undefined) return endOf(flow.returnTo, { error: 'provider_refused' });
       const { challenge, returnTo } = flow;
+      const { authenticatedAt } = profile;
       if (token.userId !== null) {
         const identity = { provider: id, subject: profile.subject, email: profile.email };
-        return endOf(returnTo, { code: await handOff(token.userId, { challenge, identity }) });
+        return endOf(returnTo, {
+          code: await handOff(token.userId, { challenge, identity, authenticatedAt }),
+        });
       }
       const resolved = await resolve(dependencies, provider, profile, caller);
       return endOf(
         returnTo,
-        'error' in resolved ? resolved : { code: await handOff(resolved.user.id, { challenge }) },
+        'error' in resolved
+          ? resolved
+          : { code: await handOff(resolved.user.id, { challenge, authenticatedAt }) },
       );
     },
 
@@ -125,7 +131,13 @@ export function createOidc(dependencies: OidcDependencies): Oidc {
         throw authError('invalid_token', { detail: 'Begin the sign-in again.' });
       // Linking waits for the verifier: the browser that asked for it is the one that came back from the provider.
       if (handoff.identity) await link(dependencies, handoff.identity, user.id, caller);
-      return finishSignIn(user, ['fed'], caller);
+      const { authenticatedAt } = handoff;
+      return finishSignIn(
+        user,
+        ['fed'],
+        caller,
+        authenticatedAt === null ? undefined : new Date(authenticatedAt),
+      );
     },
 
     async confirmLink(token, caller) {

@@ -21,6 +21,8 @@ export type FinishSignIn = (
   user: UserRecord,
   methods: readonly Method[],
   caller: Caller,
+  /** When they proved who they are, if that was before now: at a provider that still knew them. */
+  authenticatedAt?: Date,
 ) => Promise<SignInOutcome>;
 
 export function createFinishSignIn(dependencies: {
@@ -28,10 +30,17 @@ export function createFinishSignIn(dependencies: {
   readonly challengeSecondFactor: ChallengeSecondFactor;
 }): FinishSignIn {
   const nextFactor = createNextFactor(dependencies.challengeSecondFactor);
-  return async (user, methods, caller) => {
+  return async (user, methods, caller, authenticatedAt) => {
     const challenge = await nextFactor(user, methods);
     if (challenge) return { done: false, challenge };
-    return { done: true, tokens: await dependencies.sessions.open(user, { methods }, caller) };
+    return {
+      done: true,
+      tokens: await dependencies.sessions.open(
+        user,
+        { methods, ...(authenticatedAt ? { authenticatedAt } : {}) },
+        caller,
+      ),
+    };
   };
 }
 

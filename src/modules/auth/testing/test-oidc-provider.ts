@@ -14,6 +14,8 @@ export interface OidcTestProvider {
   readonly people: Map<string, ProviderPerson>;
   /** Goes through the provider's pages as a browser would, and returns where it is sent back to. */
   signIn(authorizationUrl: string, person: string): Promise<URL>;
+  /** From now on the provider says that people signed in there so many seconds later (negative: earlier). */
+  shiftSignIns(seconds: number): void;
   close(): Promise<void>;
 }
 
@@ -53,11 +55,21 @@ export async function startOidcProvider(redirectUri: string): Promise<OidcTestPr
   };
   const provider = new Provider(issuer, configuration);
   server.on('request', provider.callback());
+  let shift = 0;
+  const { prototype } = provider.Session;
+  const { authTime } = prototype;
+  prototype.authTime = function authTimeShifted(this: InstanceType<typeof provider.Session>) {
+    const at = authTime.call(this);
+    return at === undefined ? at : at + shift;
+  };
 
   return {
     issuer,
     people,
     signIn: (authorizationUrl, person) => browse(issuer, authorizationUrl, person),
+    shiftSignIns: (seconds) => {
+      shift = seconds;
+    },
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
