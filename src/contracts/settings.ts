@@ -10,8 +10,8 @@ export const SETTINGS = {
     .strictObject({
       /** In place of REGISTRATION. */
       registration: z.enum(['open', 'confirmed', 'invited', 'closed']),
-      /** In place of AUDIT_RETENTION_DAYS; 0 keeps everything. */
-      auditRetentionDays: z.int().min(0).max(36_500),
+      /** In place of AUDIT_RETENTION_DAYS; 0 keeps everything. Nobody gets rid of what they did last week. */
+      auditRetentionDays: z.union([z.literal(0), z.int().min(30).max(36_500)]),
     })
     .partial(),
 } as const satisfies Readonly<Record<string, z.ZodType>>;

@@ -4,7 +4,7 @@ import type { StoredMail } from './mail.ts';
 const SHOWN = 200;
 const STYLE =
   ':root{color-scheme:light dark}body{font-family:sans-serif;max-width:52em;margin:2em auto;padding:0 1em}article{border-top:1px solid #999;' +
-  'padding:1em 0}h2{font-size:1.1em;margin:0}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}';
+  'padding:1em 0}h2{font-size:1.1em;margin:0;overflow-wrap:anywhere}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}';
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
 /** No script, no frame, no form; nothing from anywhere, whatever is in a mail. */

@@ -35,6 +35,8 @@ export function loginFailuresOfPair(failures: number): readonly RateLimit[] {
 }
 
 /** E-mails to one address that nobody proved to be theirs in the call; beyond it the answer is the same. */
+/** Links to set a new password, apart from other mails: nobody stops them by asking for those. */
+export const RESETS_PER_RECIPIENT: RateLimit = { name: 'resets-to-recipient', limit: 5, seconds: 3_600 };
 export const EMAILS_PER_RECIPIENT: RateLimit = { name: 'emails-to-recipient', limit: 5, seconds: 3_600 };
 /** Requests of a signed-in user for links to verify or to change their address. */
 export const LINKS_PER_USER: RateLimit = { name: 'links-of-user', limit: 5, seconds: 3_600 };

@@ -112,10 +112,9 @@ export const SESSION_DEFECTS: readonly Defect[] = [
   {
     claim: 'S20',
     title: 'the forced logout of an administrator leaves programs in',
-    file: `${AUTH}/service/admin-users.ts`,
-    find: "        'ended by an administrator',\n        auditedAs(principal, caller),\n        null,",
-    replace:
-      "        'ended by an administrator',\n        auditedAs(principal, caller),\n        principal.credential.id && id,",
+    file: `${AUTH}/repository/sessions.ts`,
+    find: 's.user_id = ${uuid(userId)} ${others}',
+    replace: 's.user_id = ${uuid(userId)} and s.client_id is null ${others}',
     tests: [`${AUTH}/service/admin-users.test.ts`],
     by: 'a forced logout ends every session of the user',
   },

@@ -110,7 +110,11 @@ export function createOidcClient({ keyring, logger, now, allowInsecure }: OidcCl
         const more = server.userinfo_endpoint
           ? await userInfo(server, client, tokens.access_token, claims?.sub ?? '', options)
           : {};
-        const { sub, email, email_verified, auth_time, name } = profileSchema.parse({ ...more, ...claims });
+        // Address and its verification from one source: the ID token, or what the provider tells besides.
+        const { sub, auth_time, name } = profileSchema.parse({ ...more, ...claims });
+        const { email, email_verified } = profileSchema.parse(
+          claims?.email === undefined ? { ...more, sub } : claims,
+        );
         return {
           subject: sub,
           email: email ?? null,

@@ -17,7 +17,7 @@ export interface MaintenanceTask {
 const UNUSED_CLIENT_DAYS = 90;
 
 export function createMaintenance(foundation: Foundation): readonly MaintenanceTask[] {
-  const { config, db, keyring, outbox, settings, signingKeys } = foundation;
+  const { config, db, keyring, logger, outbox, settings, signingKeys } = foundation;
   const { sealer } = createAuditParts(foundation);
   const oneTimeTokens = createOneTimeTokenRepository(db);
   return [
@@ -26,7 +26,7 @@ export function createMaintenance(foundation: Foundation): readonly MaintenanceT
     { name: 'rotate the signing key', run: () => signingKeys.rotateIfDue() },
     {
       name: 'seal anew under the current key',
-      run: createReseal({ keyring, columns: createSealedColumns(db) }),
+      run: createReseal({ keyring, logger, columns: createSealedColumns(db) }),
     },
     { name: 'delete sessions that ended long ago', run: () => createSessionRepository(db).deleteEnded() },
     { name: 'delete old invitations', run: () => createInvitationRepository(db).deleteOld() },

@@ -5,6 +5,7 @@ import { idToUuid, newId } from '../../../core/database/columns.ts';
 import { newApiKey } from '../../../core/security/api-key.ts';
 import { hashSecret } from '../../../core/security/secret.ts';
 import { grantAdmin } from '../repository/grant-admin.ts';
+import { registerTestClient } from '../testing/test-oauth-client.ts';
 import { startTestSystem, type TestAccount, type TestSystem } from '../testing/test-system.ts';
 
 let system: TestSystem;
@@ -108,7 +109,8 @@ test.each([
   ['POST', '/v1/admin/sessions/revoke-all'],
 ])('%s %s is not for members', async (method, path) => {
   const member = await system.register();
-  const json = method === 'PATCH' ? { role: 'admin' } : path.endsWith('all') ? { confirm: true } : undefined;
+  const json =
+    method === 'PATCH' ? { name: 'Mallory' } : path.endsWith('all') ? { confirm: true } : undefined;
   const answer = await member.call(method, path.replace('ID', member.id), json ? { json } : {});
   expect(answer).toMatchObject({ status: 403, body: { code: 'permission_denied' } });
   expect(await roleOf(member)).toBe('member');
@@ -281,6 +283,8 @@ describe('a change', () => {
     { name: 'a\nb' },
     { email: 'x@y.zz' },
     { kind: 'service' },
+    { name: 'X', kind: 'service' },
+    { disabled: false, emailVerified: true },
   ])('%o is refused', async (json) => {
     const user = await system.register();
     const answer = await admin.call('PATCH', `/v1/admin/users/${user.id}`, { json });
@@ -314,10 +318,12 @@ describe('a change', () => {
 test('a forced logout ends every session of the user and nobody else', async () => {
   const [user, other] = [await system.register(), await system.register()];
   const second = (await login(user)).body.accessToken;
+  const program = (await (await registerTestClient(system)).grant(user)).body.access_token;
+  expect((await system.call('GET', '/v1/auth/me', { token: program })).status).toBe(200);
   const answer = await admin.call('POST', `/v1/admin/users/${user.id}/logout`);
-  expect(answer).toMatchObject({ status: 200, body: { ended: 2 } });
+  expect(answer).toMatchObject({ status: 200, body: { ended: 3 } });
   await sleep(1_100);
-  for (const token of [user.accessToken, second])
+  for (const token of [user.accessToken, second, program])
     expect((await system.call('GET', '/v1/auth/me', { token })).status).toBe(401);
   expect((await other.call('GET', '/v1/auth/me')).status).toBe(200);
   expect((await login(user)).status).toBe(200);

@@ -1,6 +1,7 @@
+import { coreError } from '../../../core/http/app-error.ts';
 import { auditedAs, type RecordAudit } from '../../../core/security/audit.ts';
 import { checkpointLine, eventLine } from '../../../core/security/audit-chain.ts';
-import type { Caller, Principal } from '../../../core/security/principal.ts';
+import { type Caller, isAgent, type Principal } from '../../../core/security/principal.ts';
 import type {
   AuditEvent,
   AuditPage,
@@ -80,6 +81,8 @@ export function createAudit(dependencies: AuditDependencies): Audit {
 
     async ofWorkspace(workspaceId, query, principal, caller) {
       await requireInWorkspace(principal, workspaceId, 'audit:read');
+      if (isAgent(principal))
+        throw coreError('permission_denied', { detail: 'People read the log themselves, not by a program.' });
       const page = await pageOf(log, { ...filterOf(query), workspace: workspaceId }, query);
       const { limit: _, ...details } = query;
       await noteReading('audit.read', details, principal, caller, workspaceId);

@@ -25,6 +25,7 @@ export function createIdentityProviders(dependencies: {
       if (!allowInsecure && new URL(input.issuer).protocol !== 'https:')
         throw authError('invalid_issuer', { detail: 'The issuer must be an https address.' });
       const known = await repository.provider(id);
+      if (known !== undefined && known.issuer !== input.issuer) throw issuerIsFixed();
       const sealedClientSecret =
         clientSecret === undefined
           ? (known?.sealedClientSecret ?? null)
@@ -37,14 +38,12 @@ export function createIdentityProviders(dependencies: {
         result: 'success',
         details: { issuer: input.issuer, enabled: input.enabled, allowsSignUp: input.allowsSignUp },
       });
-      if (!saved)
-        throw authError('issuer_is_fixed', {
-          detail: 'People are linked to it. Make another provider instead.',
-        });
+      if (!saved) throw issuerIsFixed();
       return toAdminProvider(record);
     },
 
     async remove(id, principal, caller) {
+      if ((await repository.provider(id)) === undefined) throw authError('provider_not_found');
       const removed = await repository.deleteProvider(id, {
         ...auditedAs(principal, caller),
         action: 'identity-provider.remove',
@@ -55,6 +54,9 @@ export function createIdentityProviders(dependencies: {
     },
   };
 }
+
+const issuerIsFixed = () =>
+  authError('issuer_is_fixed', { detail: 'People are linked to it. Make another provider instead.' });
 
 function toAdminProvider({ sealedClientSecret, ...provider }: IdentityProviderRecord): AdminProvider {
   return { ...provider, hasSecret: sealedClientSecret !== null };

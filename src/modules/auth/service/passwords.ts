@@ -3,7 +3,7 @@ import { coreError } from '../../../core/http/app-error.ts';
 import { auditedAs } from '../../../core/security/audit.ts';
 import { type Caller, ownSession, type Principal } from '../../../core/security/principal.ts';
 import { authError } from '../errors.ts';
-import { EMAILS_PER_RECIPIENT } from '../limits.ts';
+import { RESETS_PER_RECIPIENT } from '../limits.ts';
 import type { AccountRepository, PasswordRepository, Passwords } from '../ports/accounts.ts';
 import type { Emails } from './emails.ts';
 import type { LinkTo } from './links.ts';
@@ -100,7 +100,7 @@ async function requestReset(
   { address, requestId }: Caller,
 ): Promise<void> {
   const { repository, accounts, emails, linkTo, limiter, newSecret, hashSecret, now } = dependencies;
-  const { allowed } = await limiter.consume(EMAILS_PER_RECIPIENT, hashSecret(email.toLowerCase()));
+  const { allowed } = await limiter.consume(RESETS_PER_RECIPIENT, hashSecret(email.toLowerCase()));
   const user = await accounts.findUserByEmail(email);
   const secret = newSecret();
   const to = user?.email ?? email;

@@ -1,4 +1,5 @@
 import type { Keyring } from '../../../core/security/keyring.ts';
+import type { Logger } from '../../../core/telemetry/logger.ts';
 import type { SealedColumn } from '../ports/sealed-columns.ts';
 
 /** Values of one column and run: cron comes again in a minute. */
@@ -10,14 +11,18 @@ const BATCH = 50;
  */
 export function createReseal(dependencies: {
   readonly keyring: Keyring;
+  readonly logger: Logger;
   readonly columns: readonly SealedColumn[];
 }): () => Promise<void> {
-  const { keyring, columns } = dependencies;
+  const { keyring, columns, logger } = dependencies;
   return async () => {
     for (const { contextOf, notUnder, replace } of columns) {
       for (const { id, sealed } of await notUnder(keyring.currentPrefix, BATCH)) {
         const context = contextOf(id);
-        await replace(id, sealed, await keyring.seal(context, await keyring.open(context, sealed)));
+        // One value that does not open must not keep the others under an old key.
+        const value = await keyring.open(context, sealed).catch(() => undefined);
+        if (value === undefined) logger.error('a sealed value does not open', { context });
+        else await replace(id, sealed, await keyring.seal(context, value));
       }
     }
   };

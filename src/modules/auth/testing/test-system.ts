@@ -140,8 +140,8 @@ function createSystem(
     close,
     withEnv: (other) => createSystem({ ...env, ...other }, emails, db, async () => {}),
     async runCron() {
-      // biome-ignore lint/suspicious/noExplicitAny: the runtime's controller has more than is used
       await module.scheduled?.(
+        // biome-ignore lint/suspicious/noExplicitAny: the runtime's controller has more than is used
         { cron: '* * * * *', scheduledTime: Date.now(), noRetry: () => {} } as any,
         env,
         context,
