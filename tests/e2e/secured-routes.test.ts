@@ -45,8 +45,8 @@ const ID_PREFIXES: readonly (readonly [RegExp, string])[] = [
   [/^\/v1\/admin\/oauth-clients.* id$/, 'cli'],
 ];
 
-const call = (client: Client, { method, path }: Operation, valueOf = nobodys) =>
-  client.call(method, fillPath(path, valueOf), method === 'GET' || method === 'DELETE' ? {} : { json: {} });
+const call = (client: Client, { method, path }: Operation, idFor = nobodys) =>
+  client.call(method, fillPath(path, idFor), method === 'GET' || method === 'DELETE' ? {} : { json: {} });
 
 beforeAll(async () => {
   secured = operationsOf(await readContract(api)).filter(({ permission }) => permission !== undefined);

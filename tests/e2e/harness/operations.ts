@@ -44,8 +44,6 @@ export function operationsOf({ paths }: Contract): Operation[] {
 }
 
 /** The path with every `{parameter}` filled in. */
-export function fillPath(path: string, valueOf: (parameter: string, path: string) => string): string {
-  return path.replaceAll(/\{(\w+)\}/g, (_, parameter: string) =>
-    encodeURIComponent(valueOf(parameter, path)),
-  );
+export function fillPath(path: string, idFor: (parameter: string, path: string) => string): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, parameter: string) => encodeURIComponent(idFor(parameter, path)));
 }
