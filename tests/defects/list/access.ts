@@ -80,8 +80,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     file: AUTHORITY,
     find: "'{account:read,account:write,files:read,search:read,workspaces:read}'",
     replace: "'{account:read,account:write,files:read,files:write,search:read,workspaces:read}'",
-    tests: [`${AUTH}/service/roles.test.ts`],
-    by: 'hold what the catalogues list',
+    tests: ['tests/architecture/permissions.test.ts'],
   },
   {
     claim: 'S27',

@@ -179,7 +179,7 @@ export const TOKEN_DEFECTS: readonly Defect[] = [
     find: 'and s.client_id is not distinct from ${clientId}::uuid',
     replace: 'and (${clientId}::uuid is null or s.client_id = ${clientId}::uuid)',
     tests: [`${AUTH}/service/oauth-tokens.test.ts`],
-    by: 'a refresh token of the person, an access token, a code',
+    by: 'gets no use out of a refresh token of another',
   },
   {
     claim: 'S19',
