@@ -93,7 +93,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     find: [
       'and t.used_at is null and t.expires_at > now()',
       '        and u.deleted_at is null',
-      '      for update of u',
+      '      for no key update of u',
       '    ), spent as (',
       '      update auth.one_time_tokens t set used_at = now() from locked',
       '      where t.purpose = ${purpose} and t.token_hash = ${tokenHash} and t.used_at is null and t.expires_at > now()',
@@ -101,7 +101,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
     replace: [
       'and t.expires_at > now()',
       '        and u.deleted_at is null',
-      '      for update of u',
+      '      for no key update of u',
       '    ), spent as (',
       '      update auth.one_time_tokens t set used_at = now() from locked',
       '      where t.purpose = ${purpose} and t.token_hash = ${tokenHash} and t.expires_at > now()',

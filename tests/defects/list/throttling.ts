@@ -142,6 +142,7 @@ export const THROTTLING_DEFECTS: readonly Defect[] = [
     find: 'const local = await memory.consume(limit, key);',
     replace: 'const local = decide(limit, 1, now() + limit.seconds * 1000, now());',
     tests: LIMITER,
+    by: 'an isolate that loses Redis goes on from what it has seen',
   },
   {
     claim: 'F5',
