@@ -1,6 +1,8 @@
 import type { Defect } from './defect.ts';
 import { ACCESS_DEFECTS } from './list/access.ts';
+import { ADMISSION_DEFECTS } from './list/admission.ts';
 import { AUDIT_DEFECTS } from './list/audit.ts';
+import { AUTHORITY_DEFECTS } from './list/authority.ts';
 import { FACTOR_DEFECTS } from './list/factors.ts';
 import { OAUTH_DEFECTS } from './list/oauth.ts';
 import { PASSWORD_DEFECTS } from './list/passwords.ts';
@@ -15,9 +17,11 @@ import { TOKEN_DEFECTS } from './list/tokens.ts';
 export const DEFECTS: readonly Defect[] = [
   ...PASSWORD_DEFECTS,
   ...TOKEN_DEFECTS,
+  ...AUTHORITY_DEFECTS,
   ...SESSION_DEFECTS,
   ...FACTOR_DEFECTS,
   ...ACCESS_DEFECTS,
+  ...ADMISSION_DEFECTS,
   ...OAUTH_DEFECTS,
   ...THROTTLING_DEFECTS,
   ...AUDIT_DEFECTS,

@@ -81,7 +81,12 @@ function vitest(root: string, args: readonly string[]): Promise<void> {
       stdio: 'ignore',
       timeout: TIMEOUT_MS,
     });
+    const kill = () => child.kill();
+    process.once('exit', kill);
     child.once('error', reject);
-    child.once('exit', () => resolve());
+    child.once('exit', () => {
+      process.off('exit', kill);
+      resolve();
+    });
   });
 }

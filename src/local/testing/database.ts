@@ -5,6 +5,7 @@ import pg from 'pg';
 import { createDatabase, type Database } from '../../core/database/client.ts';
 import { migrate } from '../../core/database/migrate.ts';
 import { readMigrations } from '../migrations.ts';
+import { copyTemplate } from './database-template.ts';
 import { spawnService } from './spawn-service.ts';
 
 export interface TestDatabase {
@@ -28,18 +29,11 @@ interface Home {
 export async function startTestDatabase(): Promise<TestDatabase> {
   const server = process.env.TEST_DATABASE_URL;
   const home = await (server ? databaseOn(server) : folder());
-  const service = await spawnService(new URL('../postgres/main.ts', import.meta.url), {
-    PG_USER: 'acs',
-    PG_PASSWORD: 'secret',
-    ...home.env,
-  });
-  const url = 'postgresql://acs:secret@localhost/acs';
-  const endpoint = `${service.url}/sql`;
-  await migrate(url, await readMigrations(), endpoint);
+  const { service, endpoint } = await startService(home.env);
   return {
-    url,
+    url: URL_OF_FRONT,
     endpoint,
-    db: createDatabase({ DATABASE_URL: url, DATABASE_FETCH_ENDPOINT: endpoint }),
+    db: createDatabase({ DATABASE_URL: URL_OF_FRONT, DATABASE_FETCH_ENDPOINT: endpoint }),
     async close() {
       await service.stop('SIGKILL');
       await home.remove();
@@ -47,8 +41,25 @@ export async function startTestDatabase(): Promise<TestDatabase> {
   };
 }
 
+const URL_OF_FRONT = 'postgresql://acs:secret@localhost/acs';
+
+async function startService(env: Record<string, string>) {
+  const service = await spawnService(new URL('../postgres/main.ts', import.meta.url), {
+    PG_USER: 'acs',
+    PG_PASSWORD: 'secret',
+    ...env,
+  });
+  const endpoint = `${service.url}/sql`;
+  await migrate(URL_OF_FRONT, await readMigrations(), endpoint);
+  return { service, endpoint };
+}
+
 async function folder(): Promise<Home> {
   const dataDir = await mkdtemp(join(tmpdir(), 'acs-database-'));
+  await copyTemplate(dataDir, async (template) => {
+    const { service } = await startService({ DATA_DIR: template, PG_FSYNC: 'off' });
+    await service.stop('SIGTERM');
+  });
   return {
     env: { DATA_DIR: dataDir, PG_FSYNC: 'off' },
     remove: () => rm(dataDir, { recursive: true, force: true }),
