@@ -10,6 +10,8 @@ const onOneSystem = {
 
 export default defineConfig({
   test: {
+    // A test waits for its database, which is another process, half of the time.
+    maxWorkers: 2,
     projects: [
       {
         test: {
