@@ -124,9 +124,12 @@ test('an isolate that loses Redis goes on from what it has seen', async () => {
   const limiter = upstash(`http://127.0.0.1:${front.port}`);
   const limit = { name: 'lost', limit: 3, seconds: 60 };
   await many(2, () => limiter.consumeAll([{ limit, key: 'a' }]));
+  await many(2, () => limiter.consume(limit, 'b'));
   await front.close();
   const decisions = await many(5, () => limiter.consumeAll([{ limit, key: 'a' }]));
   expect(decisions.flat().filter(({ allowed }) => allowed)).toHaveLength(1);
+  const single = await many(5, () => limiter.consume(limit, 'b'));
+  expect(single.filter(({ allowed }) => allowed)).toHaveLength(1);
 });
 
 test('every counter in Redis has a lifetime', async () => {
