@@ -13,7 +13,7 @@ test('every code of every error catalogue is in docs/errors.md, with its status,
   ];
   const sources = await Promise.all(catalogues.map(read));
   const defined = sources.flatMap((source) =>
-    [...source.matchAll(/^ {2}(\w+): \{ status: (\d+)/gm)].map(([, code, status]) => `${code} ${status}`),
+    [...source.matchAll(/^ {2}(\w+): \{\s+status: (\d+)/gm)].map(([, code, status]) => `${code} ${status}`),
   );
   // The second table is of OAuth's own codes, which its RFCs define.
   const [problems = ''] = (await read('docs/errors.md')).split('\n## ');
