@@ -20,7 +20,10 @@ interface Verdict {
 
 async function main(claims: readonly string[]): Promise<number> {
   const chosen = DEFECTS.filter(({ claim }) => claims.length === 0 || claims.includes(claim.toLowerCase()));
-  if (chosen.length === 0) throw new Error(`there is no such claim; there are: ${claimsOf(DEFECTS)}`);
+  if (chosen.length === 0) {
+    console.error(`no such claim; there are: ${claimsOf(DEFECTS)}`);
+    return 2;
+  }
   const startedAt = performance.now();
   const { copies, folder, remove } = await createCopies(ROOT, AT_ONCE);
   const end = () => remove().then(() => process.exit(1));
@@ -69,7 +72,7 @@ async function tryWithout(
     .map((defect) => ({ defect, outcome: 'broken', by: 'tests that fail without it too', seconds: 0 }));
 }
 
-/** Each copy takes the next defect when it is done with one; neighbours share their tests and their caches. */
+/** Each copy takes the next defect when it is done with one. */
 async function tryAll(
   copies: readonly Copy[],
   defects: readonly Defect[],
