@@ -20,13 +20,15 @@ export interface PaceOptions {
  */
 export function createPacedPasswords(passwords: Passwords, options: PaceOptions): Passwords {
   const { perSecond, longestWaitMs, now, sleep } = options;
-  const gapMs = 1_000 / perSecond / 3;
+  const shareMs = 1_000 / perSecond;
+  const gapMs = shareMs / 3;
   let freeAt = 0;
 
   /** Whoever wakes first has the turn; the others see that it is taken and sleep on. */
   async function inTurn<T>(derive: () => Promise<T>): Promise<T> {
     const deadline = now() + longestWaitMs;
-    while (freeAt > now()) {
+    // Further ahead than one share it is only when the clock was set back: then it means nothing.
+    while (freeAt > now() && freeAt <= now() + shareMs) {
       if (freeAt > deadline) {
         throw authError('sign_in_busy', {
           detail: 'Try again in a few seconds.',
@@ -35,7 +37,7 @@ export function createPacedPasswords(passwords: Passwords, options: PaceOptions)
       }
       await sleep(freeAt - now());
     }
-    freeAt = now() + 1_000 / perSecond;
+    freeAt = now() + shareMs;
     const result = await derive();
     // On a slow machine one takes longer than its share; the others get their gap all the same.
     freeAt = Math.max(freeAt, now() + gapMs);
