@@ -22,25 +22,27 @@ export function createPacedPasswords(passwords: Passwords, options: PaceOptions)
   const { perSecond, longestWaitMs, now, sleep } = options;
   const shareMs = 1_000 / perSecond;
   const gapMs = shareMs / 3;
+  let nextTurnAt = 0;
   let freeAt = 0;
 
-  /** Whoever wakes first has the turn; the others see that it is taken and sleep on. */
   async function inTurn<T>(derive: () => Promise<T>): Promise<T> {
-    const deadline = now() + longestWaitMs;
-    // Further ahead than one share it is only when the clock was set back: then it means nothing.
-    while (freeAt > now() && freeAt <= now() + shareMs) {
-      if (freeAt > deadline) {
-        throw authError('sign_in_busy', {
-          detail: 'Try again in a few seconds.',
-          retryAfterSeconds: Math.ceil(longestWaitMs / 1_000),
-        });
-      }
-      await sleep(freeAt - now());
+    const arrivedAt = now();
+    // Further ahead than anybody may wait it is only when the clock was set back: then it means nothing.
+    if (nextTurnAt > arrivedAt + longestWaitMs + shareMs) nextTurnAt = arrivedAt;
+    const turnAt = Math.max(arrivedAt, nextTurnAt);
+    if (turnAt > arrivedAt + longestWaitMs) {
+      throw authError('sign_in_busy', {
+        detail: 'Try again in a few seconds.',
+        retryAfterSeconds: Math.ceil(longestWaitMs / 1_000),
+      });
     }
-    freeAt = now() + shareMs;
+    nextTurnAt = turnAt + shareMs;
+    if (turnAt > arrivedAt) await sleep(turnAt - arrivedAt);
+    // On a slow machine the one before took longer than its share; the others get their gap all the same.
+    const gapLeftMs = freeAt - now();
+    if (gapLeftMs > 0 && gapLeftMs <= gapMs) await sleep(gapLeftMs);
     const result = await derive();
-    // On a slow machine one takes longer than its share; the others get their gap all the same.
-    freeAt = Math.max(freeAt, now() + gapMs);
+    freeAt = now() + gapMs;
     return result;
   }
 
