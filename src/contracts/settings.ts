@@ -17,7 +17,6 @@ export const SETTINGS = {
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 
 export type SettingsModule = keyof typeof SETTINGS;
-export type SettingsOf<Module extends SettingsModule> = z.output<(typeof SETTINGS)[Module]>;
 
 export function isSettingsModule(name: string): name is SettingsModule {
   return Object.hasOwn(SETTINGS, name);

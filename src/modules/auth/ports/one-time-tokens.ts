@@ -32,7 +32,5 @@ export interface OneTimeTokenRepository {
   /** Counts an attempt and returns the token while it is live and has not been tried more than `max` times. */
   attempt(purpose: OneTimePurpose, tokenHash: string, max: number): Promise<OneTimeToken | undefined>;
   find(purpose: OneTimePurpose, tokenHash: string): Promise<OneTimeToken | undefined>;
-  /** A password that was changed, or a newer link, makes the older ones worthless. */
-  discard(purpose: OneTimePurpose, userId: string): Promise<void>;
   deleteExpired(): Promise<void>;
 }

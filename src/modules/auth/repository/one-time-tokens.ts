@@ -37,11 +37,6 @@ export function createOneTimeTokenRepository(db: Database): OneTimeTokenReposito
       const rows = await db.select(columns).from(oneTimeTokens).where(live(purpose, tokenHash));
       return rows[0];
     },
-    async discard(purpose, userId) {
-      await db
-        .delete(oneTimeTokens)
-        .where(and(eq(oneTimeTokens.purpose, purpose), eq(oneTimeTokens.userId, userId)));
-    },
     async deleteExpired() {
       await db.delete(oneTimeTokens).where(lt(oneTimeTokens.expiresAt, sql`now() - interval '1 day'`));
     },

@@ -12,7 +12,6 @@ export interface OneTimeTokens {
   /** For tokens that allow several tries (codes): counts this one; undefined after `max`. */
   attempt(purpose: OneTimePurpose, token: string, max: number): Promise<OneTimeToken | undefined>;
   find(purpose: OneTimePurpose, token: string): Promise<OneTimeToken | undefined>;
-  discard(purpose: OneTimePurpose, userId: string): Promise<void>;
 }
 
 export function createOneTimeTokens(dependencies: {
@@ -36,6 +35,5 @@ export function createOneTimeTokens(dependencies: {
     consume: (purpose, token) => repository.consume(purpose, hashSecret(token)),
     attempt: (purpose, token, max) => repository.attempt(purpose, hashSecret(token), max),
     find: (purpose, token) => repository.find(purpose, hashSecret(token)),
-    discard: (purpose, userId) => repository.discard(purpose, userId),
   };
 }
