@@ -240,7 +240,7 @@ const layers = [
       path: '^src/',
       pathNot: [
         '^src/(sidecar|contracts)/',
-        '^src/core/(config/config|telemetry/logger|security/service-token|http/app-error)\\.ts$',
+        '^src/core/(config/config|telemetry/logger|security/service-token|http/app-error|objects/envelope)\\.ts$',
         TESTS,
       ],
     },

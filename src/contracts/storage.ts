@@ -7,6 +7,8 @@ import { callSibling } from '../core/resilience/sibling.ts';
 export const fileIdSchema = z.string().regex(idPattern('file'), 'must be a file id, file_…');
 export const versionIdSchema = z.string().regex(idPattern('ver'), 'must be a version id, ver_…');
 export const timestampSchema = z.iso.datetime();
+/** A drive is named by whose it is: a person or a workspace. */
+export const driveIdSchema = z.string().regex(/^(usr|wsp)_[0-9a-f]{32}$/, 'must be usr_… or wsp_…');
 
 export const analysisStatusSchema = z.enum(['pending', 'processing', 'ready', 'skipped', 'failed']);
 export type AnalysisStatus = z.infer<typeof analysisStatusSchema>;
@@ -17,13 +19,27 @@ export const fileSchema = z
     id: fileIdSchema,
     kind: z.enum(['file', 'folder']),
     name: z.string(),
+    driveId: driveIdSchema,
+    /** Null at the root of the drive, and where the caller does not get to see the folder. */
     parentId: fileIdSchema.nullable(),
+    /** From the root, or from the topmost folder that the caller gets to see. */
     path: z.string(),
+    /** What the caller may do with it. */
+    role: z.enum(['viewer', 'commenter', 'editor', 'manager']),
     /** Bytes. */
     size: z.int().nonnegative().nullable(),
     contentType: z.string().nullable(),
+    /** Lower-case hex; null for a short while after an upload in parts, until somebody has read the bytes. */
     sha256: z.string().nullable(),
+    /** With the quotes, as the header of the content has it. */
+    etag: z.string().nullable(),
     version: z.object({ id: versionIdSchema, number: z.int().positive() }).nullable(),
+    /** `live`, or why the content is not handed out. */
+    content: z.enum(['live', 'missing', 'corrupt', 'infected']).nullable(),
+    tags: z.array(z.string()),
+    metadata: z.record(z.string(), z.string()),
+    favourite: z.boolean(),
+    trashedAt: timestampSchema.nullable(),
     analysis: z.object({ status: analysisStatusSchema, reason: z.string().optional() }).nullable(),
     createdAt: timestampSchema,
     updatedAt: timestampSchema,
@@ -31,10 +47,32 @@ export const fileSchema = z
   .openapi('File');
 export type File = z.infer<typeof fileSchema>;
 
+/** All that happens to files; each is also a type of webhook. */
+export const storageEventTypeSchema = z.enum([
+  'version.created',
+  'version.deleted',
+  'version.labelled',
+  'folder.created',
+  'file.copied',
+  'file.renamed',
+  'file.moved',
+  'file.changed',
+  'file.trashed',
+  'file.restored',
+  'file.purged',
+  'access.changed',
+  'comment.created',
+  'comment.deleted',
+  'content.verified',
+  'content.refused',
+  'content.repaired',
+]);
+export type StorageEventType = z.infer<typeof storageEventTypeSchema>;
+
 /** An entry of the outbox. Readers remember the last `cursor` they have dealt with. */
 export const storageEventSchema = z.object({
   cursor: z.string(),
-  type: z.enum(['version.created', 'file.renamed', 'file.moved', 'file.trashed', 'folder.created']),
+  type: storageEventTypeSchema,
   fileId: fileIdSchema,
   versionId: versionIdSchema.nullable(),
 });
@@ -49,7 +87,9 @@ export const versionSourceSchema = z.object({
   name: z.string(),
   contentType: z.string(),
   size: z.int().nonnegative(),
-  sha256: z.string(),
+  sha256: z.string().nullable(),
+  /** What lies there is encrypted in frames (docs/decisions/0017); the data key, base64. */
+  decryption: z.object({ id: z.string(), key: z.string() }).optional(),
 });
 export type VersionSource = z.infer<typeof versionSourceSchema>;
 

@@ -7,7 +7,7 @@ declare module 'node:crypto' {
     update(data: string | Uint8Array): Hash;
     digest(encoding: 'hex' | 'base64' | 'base64url'): string;
   }
-  export function createHash(algorithm: 'sha256'): Hash;
+  export function createHash(algorithm: 'md5' | 'sha256'): Hash;
   interface Hmac {
     update(data: Uint8Array): Hmac;
     digest(): Uint8Array;

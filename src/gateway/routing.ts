@@ -6,13 +6,17 @@ export type ModuleName = 'AUTH' | 'STORAGE' | 'AI';
 /** Who answers which public path, most specific first. A path that is not here does not exist. */
 const ROUTES: readonly (readonly [RegExp, ModuleName])[] = [
   [/^\/v1\/auth\/[a-z0-9/_-]+$/i, 'AUTH'],
+  [/^\/v1\/admin\/storage(\/|$)/, 'STORAGE'],
   [/^\/v1\/(workspaces|invitations|admin)(\/|$)/, 'AUTH'],
   [/^\/oauth\/[a-z_-]+$/, 'AUTH'],
   [/^\/account\/[a-z-]+$/, 'AUTH'],
   [/^\/\.well-known\/(jwks\.json|oauth-authorization-server|oauth-protected-resource)$/, 'AUTH'],
   [/^\/v1\/files\/[^/]+\/analysis$/, 'AI'],
   [/^\/v1\/search$/, 'AI'],
-  [/^\/v1\/(files|folders)(\/|$)/, 'STORAGE'],
+  [
+    /^\/v1\/(files|folders|drives|uploads|tus|trash|shared|favourites|links|shared-links|changes|webhooks)(\/|$)/,
+    'STORAGE',
+  ],
 ];
 
 /** Modules that take nothing but forms and JSON. */

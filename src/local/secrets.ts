@@ -13,6 +13,10 @@ const secretsSchema = z.object({
   authEncryptionKeys: z.string().min(43),
   demoPassword: z.string().min(12),
   // Newer than the first installations, whose file gets them added.
+  storageEncryptionKeys: z
+    .string()
+    .min(43)
+    .default(() => `k1:${random(32)}`),
   emailApiKey: z
     .string()
     .min(16)

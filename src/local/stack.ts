@@ -169,6 +169,8 @@ function bindingsOf(options: StackOptions, secrets: LocalSecrets, services: Serv
     EMAIL_FROM: 'AI Cloud Storage <no-reply@localhost>',
     REGISTRATION: env.REGISTRATION ?? 'open',
     AUTH_ENCRYPTION_KEYS: secrets.authEncryptionKeys,
+    STORAGE_ENCRYPTION_KEYS: secrets.storageEncryptionKeys,
+    OBJECT_ENCRYPTION: env.OBJECT_ENCRYPTION ?? 'none',
     AUTH_ISSUER: `http://127.0.0.1:${options.port}`,
     AUTH_AUDIENCE: 'ai-cloud-storage',
     ACCESS_TOKEN_SECONDS: env.ACCESS_TOKEN_SECONDS ?? '3600',

@@ -61,7 +61,10 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     }
     const auth = await start(0, [authOf(options), cronWorker('auth')]);
     const address = await auth.unsafeGetDirectURL('auth');
-    const others = await start(options.port, [...othersOf(options, address.host), cronWorker('ai')]);
+    const others = await start(options.port, [
+      ...othersOf(options, address.host),
+      cronWorker('ai', 'storage'),
+    ]);
     const crons = [await cronOf(auth), await cronOf(others)];
     return {
       url: await others.ready,
@@ -136,20 +139,21 @@ function othersOf(options: WorkersOptions, authAddress: string): WorkerOptions[]
 }
 
 /**
- * Runs the cron trigger of another Worker when it is called. Miniflare's own way from Node waits synchronously, and
+ * Runs the cron triggers of other Workers when it is called. Miniflare's own way from Node waits synchronously, and
  * while the thread waits nobody reads workerd's log: once that pipe is full, both wait for ever.
  */
-function cronWorker(target: FunctionName): WorkerOptions {
+function cronWorker(...targets: readonly FunctionName[]): WorkerOptions {
   return {
     name: CRON,
     modules: true,
     script: `export default {
       async fetch(request, env) {
-        const { outcome } = await env.TARGET.scheduled({ scheduledTime: new Date(), cron: '* * * * *' });
-        return new Response(outcome, { status: outcome === 'ok' ? 200 : 500 });
+        const run = (target) => target.scheduled({ scheduledTime: new Date(), cron: '* * * * *' });
+        const outcomes = (await Promise.all(Object.values(env).map(run))).map(({ outcome }) => outcome);
+        return new Response(outcomes.join(), { status: outcomes.every((outcome) => outcome === 'ok') ? 200 : 500 });
       },
     };`,
-    serviceBindings: { TARGET: target },
+    serviceBindings: Object.fromEntries(targets.map((target) => [target.toUpperCase(), target])),
     ...DIRECT,
     compatibilityDate: COMPATIBILITY.compatibilityDate,
     compatibilityFlags: ['service_binding_extra_handlers'],

@@ -6,10 +6,15 @@ import { readResponseSchema, sidecarReadySchema } from '../contracts/sidecar.ts'
 import { signServiceToken } from '../core/security/service-token.ts';
 import { createLogger } from '../core/telemetry/logger.ts';
 import { createSidecarApp } from './app.ts';
-import { readingLimits } from './limits.ts';
+import { createDigestService } from './digest-service.ts';
+import { previewLimits, readingLimits, streamingLimits } from './limits.ts';
 import { type Embedder, type EmbedderHandle, loadEmbedder } from './models/embedder.ts';
+import { createObjectSource } from './object-source.ts';
+import { createPreviewService } from './previews/preview-service.ts';
+import { createRendererPool } from './previews/renderer-pool.ts';
 import { createReadService } from './reading/read-service.ts';
 import { createReaderPool } from './reading/reader-pool.ts';
+import { createScanService } from './scanning/scan-service.ts';
 import { makePdf, makePdfBomb } from './testing/documents.ts';
 import { modelIsOptional, resolveTestModel } from './testing/model.ts';
 
@@ -25,6 +30,7 @@ let store: Server;
 let storeUrl: string;
 let serveObject: RequestListener = (_, response) => response.writeHead(404).end();
 const pool = createReaderPool(readingLimits);
+const renderers = createRendererPool(previewLimits);
 
 beforeAll(async () => {
   store = createServer((request, response) => serveObject(request, response));
@@ -35,6 +41,7 @@ afterAll(async () => {
   store.closeAllConnections();
   store.close();
   await pool.close();
+  await renderers.close();
 });
 afterEach(() => {
   serveObject = (_, response) => response.writeHead(404).end();
@@ -46,10 +53,14 @@ function urlOf(server: ServerType | Server): string {
 }
 
 function createApp(embedding: EmbedderHandle = missing, limits = readingLimits, readers = pool) {
+  const source = createObjectSource({ objectStore: storeUrl, idleMilliseconds: 5_000 });
   return createSidecarApp({
     serviceTokenSecret: secret,
     embedding,
-    reading: createReadService({ pool: readers, objectStore: storeUrl, limits }),
+    reading: createReadService({ pool: readers, source, limits }),
+    previews: createPreviewService({ pool: renderers, source, limits: previewLimits }),
+    digests: createDigestService({ source, turns: streamingLimits.turns }),
+    scans: createScanService({ source, scanner: undefined, turns: streamingLimits.turns }),
     logger,
     now: () => new Date(),
   });
@@ -70,19 +81,23 @@ function readCall(bytes: Uint8Array | string, url = `${storeUrl}/bucket/key?sign
 }
 
 describe('the door', () => {
-  it.each(['/v1/read', '/v1/models/feature-extraction', '/v1/anything'])(
-    'refuses %s without a token',
-    async (path) => {
-      const response = await createApp().request(path, { method: 'POST', body: '{}' });
-      expect(response.status).toBe(401);
-      expect(response.headers.get('content-type')).toBe('application/problem+json');
-      expect(await response.json()).toMatchObject({
-        code: 'unauthorized',
-        status: 401,
-        requestId: expect.any(String),
-      });
-    },
-  );
+  it.each([
+    '/v1/read',
+    '/v1/preview',
+    '/v1/digest',
+    '/v1/scan',
+    '/v1/models/feature-extraction',
+    '/v1/anything',
+  ])('refuses %s without a token', async (path) => {
+    const response = await createApp().request(path, { method: 'POST', body: '{}' });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(await response.json()).toMatchObject({
+      code: 'unauthorized',
+      status: 401,
+      requestId: expect.any(String),
+    });
+  });
 
   it('refuses a token for another service, of another secret, or expired', async () => {
     const tokens = await Promise.all([

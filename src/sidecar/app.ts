@@ -4,18 +4,27 @@ import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { verifyServiceToken } from '../core/security/service-token.ts';
 import { describeError, type Logger } from '../core/telemetry/logger.ts';
+import { digestObject } from './api/digest.ts';
 import { extractFeatures } from './api/feature-extraction.ts';
 import { reportReadiness } from './api/health.ts';
+import { previewObject } from './api/preview.ts';
 import { readObject } from './api/read.ts';
+import { scanObject } from './api/scan.ts';
+import type { DigestService } from './digest-service.ts';
 import { requestLimits } from './limits.ts';
 import type { EmbedderHandle } from './models/embedder.ts';
+import type { PreviewService } from './previews/preview-service.ts';
 import { problemResponse, sidecarError, toSidecarError } from './problems.ts';
 import type { ReadService } from './reading/read-service.ts';
+import type { ScanService } from './scanning/scan-service.ts';
 
 export interface SidecarDependencies {
   serviceTokenSecret: string;
   embedding: EmbedderHandle;
   reading: ReadService;
+  previews: PreviewService;
+  digests: DigestService;
+  scans: ScanService;
   logger: Logger;
   now: () => Date;
 }
@@ -28,7 +37,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
 
 /** The sidecar's HTTP interface; contracts/sidecar.ts is its wire. */
 export function createSidecarApp(dependencies: SidecarDependencies): Hono<{ Variables: Variables }> {
-  const { embedding, reading, logger } = dependencies;
+  const { embedding, reading, previews, digests, scans, logger } = dependencies;
   const app = new Hono<{ Variables: Variables }>();
   app.use(identifyAndLog(logger));
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -38,6 +47,9 @@ export function createSidecarApp(dependencies: SidecarDependencies): Hono<{ Vari
     extractFeatures(c.req.raw, await parseJson(c.req.raw), embedding),
   );
   app.post('/v1/read', async (c) => readObject(c.req.raw, await parseJson(c.req.raw), reading));
+  app.post('/v1/preview', async (c) => previewObject(c.req.raw, await parseJson(c.req.raw), previews));
+  app.post('/v1/digest', async (c) => digestObject(c.req.raw, await parseJson(c.req.raw), digests));
+  app.post('/v1/scan', async (c) => scanObject(c.req.raw, await parseJson(c.req.raw), scans));
   app.notFound((c) => problemResponse(sidecarError('not_found'), c.get('requestId')));
   app.onError((thrown, c) => {
     const error = toSidecarError(thrown);

@@ -24,6 +24,11 @@ const sidecarConfigSchema = z
       )
       .pipe(z.array(sourceName).min(1)),
     MODEL_HUB_URL: z.url({ protocol: /^https?$/ }).optional(),
+    /** `host:port`, or the path of a Unix socket. */
+    CLAMD_ADDRESS: z
+      .string()
+      .regex(/^(?:\/.+|[^/:]+:\d{1,5}|\[[\da-f:]+\]:\d{1,5})$/i, 'must be host:port or an absolute path')
+      .optional(),
     EXIT_WITH_PARENT: z.enum(['0', '1']).default('0'),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   })

@@ -3,7 +3,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../core/telemetry/logger.ts';
 import type { SidecarDependencies } from './app.ts';
 import type { ModelSourceName, SidecarConfig } from './config.ts';
-import { readingLimits } from './limits.ts';
+import { createDigestService } from './digest-service.ts';
+import { previewLimits, readingLimits, streamingLimits } from './limits.ts';
 import { startModelLoader } from './models/embedder.ts';
 import { createHubSource } from './models/hub-source.ts';
 import { createLocalSource } from './models/local-source.ts';
@@ -11,8 +12,13 @@ import { createModelResolver, type ModelResolver } from './models/model-resolver
 import type { ModelSource } from './models/model-source.ts';
 import { embeddingModels } from './models/registry.ts';
 import { createWheelSource } from './models/wheel-source.ts';
+import { createObjectSource } from './object-source.ts';
+import { createPreviewService } from './previews/preview-service.ts';
+import { createRendererPool } from './previews/renderer-pool.ts';
 import { createReadService } from './reading/read-service.ts';
 import { createReaderPool } from './reading/reader-pool.ts';
+import { createClamd } from './scanning/clamd.ts';
+import { createScanService } from './scanning/scan-service.ts';
 
 export interface SidecarParts extends SidecarDependencies {
   close(): Promise<void>;
@@ -26,15 +32,25 @@ export function createSidecarDependencies(config: SidecarConfig, logger: Logger)
     logger,
     pause: (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
   });
-  const pool = createReaderPool(readingLimits);
+  const readers = createReaderPool(readingLimits);
+  const renderers = createRendererPool(previewLimits);
+  const source = createObjectSource({
+    objectStore: config.S3_ENDPOINT,
+    idleMilliseconds: streamingLimits.idleMilliseconds,
+  });
+  const { CLAMD_ADDRESS } = config;
+  const scanner = CLAMD_ADDRESS === undefined ? undefined : createClamd(CLAMD_ADDRESS, streamingLimits);
   return {
     serviceTokenSecret: config.SERVICE_TOKEN_SECRET,
     embedding,
-    reading: createReadService({ pool, objectStore: config.S3_ENDPOINT, limits: readingLimits }),
+    reading: createReadService({ pool: readers, source, limits: readingLimits }),
+    previews: createPreviewService({ pool: renderers, source, limits: previewLimits }),
+    digests: createDigestService({ source, turns: streamingLimits.turns }),
+    scans: createScanService({ source, scanner, turns: streamingLimits.turns }),
     logger,
     now: () => new Date(),
     async close() {
-      await Promise.all([embedding.close(), pool.close()]);
+      await Promise.all([embedding.close(), readers.close(), renderers.close()]);
     },
   };
 }

@@ -1,3 +1,5 @@
+import type { TurnLimits } from './turns.ts';
+
 const MIB = 1024 * 1024;
 
 /** What one HTTP call may ask for. */
@@ -51,3 +53,37 @@ export const readingLimits: ReadingLimits = {
   waitingReads: 32,
   zip: { entries: 10_000, uncompressedBytes: 300 * MIB, ratio: 200 },
 };
+
+export interface PreviewLimits {
+  fileBytes: number;
+  /** Width times height of the source, as its header says. */
+  pixels: number;
+  /** Text of an SVG. */
+  svgBytes: number;
+  renderMilliseconds: number;
+  downloadMilliseconds: number;
+  /** JavaScript heap of the process that renders. */
+  heapMebibytes: number;
+  /** Everything the process has in memory: what native libraries take is in no heap. */
+  memoryMebibytes: number;
+  turns: TurnLimits;
+}
+
+export const previewLimits: PreviewLimits = {
+  fileBytes: 250 * MIB,
+  pixels: 200_000_000,
+  svgBytes: 8 * MIB,
+  renderMilliseconds: 20_000,
+  downloadMilliseconds: 60_000,
+  heapMebibytes: 512,
+  memoryMebibytes: 1_024,
+  turns: { concurrent: 2, waiting: 64 },
+};
+
+/** Objects that only stream through, for a digest or the scanner. */
+export const streamingLimits = {
+  idleMilliseconds: 30_000,
+  turns: { concurrent: 4, waiting: 64 },
+  /** From the last byte sent to the scanner's answer; clamd ends a scan by itself after 120 s. */
+  scanMilliseconds: 150_000,
+} as const;

@@ -8,11 +8,15 @@ export const sidecarError = defineErrors({
   not_found: { status: 404, title: 'There is nothing here' },
   source_gone: { status: 404, title: 'The object is not in the object store' },
   payload_too_large: { status: 413, title: 'The body is too large' },
+  source_damaged: { status: 422, title: 'The object was changed, or its key is another' },
+  preview_unsupported: { status: 415, title: 'There are no previews of this type' },
+  preview_failed: { status: 422, title: 'No preview can be made' },
   overloaded: { status: 429, title: 'Too much work is waiting' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   model_unavailable: { status: 503, title: 'The model is not available' },
   source_unavailable: { status: 503, title: 'The object store did not deliver the object' },
   storage_full: { status: 503, title: 'There is no room to read the object' },
+  scanner_unavailable: { status: 503, title: 'The malware scanner does not answer' },
 });
 
 /** Sorts whatever was thrown into a refusal of the catalogue. */
@@ -23,7 +27,7 @@ export function toSidecarError(thrown: unknown): AppError {
 /** Problem details (RFC 9457) with the stable `code` and the request id. */
 export function problemResponse(error: AppError, requestId: string): Response {
   const { status, title } = error.definition;
-  const { detail, retryAfterSeconds } = error.options;
+  const { detail, retryAfterSeconds, headers } = error.options;
   const body = { type: 'about:blank', title, status, detail: detail ?? title, code: error.code, requestId };
   return new Response(JSON.stringify(body), {
     status,
@@ -33,6 +37,7 @@ export function problemResponse(error: AppError, requestId: string): Response {
       'x-request-id': requestId,
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+      ...headers,
     },
   });
 }

@@ -37,6 +37,7 @@ const ENV = {
   UPSTASH_REDIS_REST_TOKEN: 'token',
   AUTH_ISSUER: 'https://api.test',
   AUTH_ENCRYPTION_KEYS: `k1:${'A'.repeat(43)}`,
+  STORAGE_ENCRYPTION_KEYS: `k1:${'A'.repeat(43)}`,
   EMAIL_ENDPOINT: 'http://127.0.0.1:1/emails',
   EMAIL_API_KEY: 'key',
   EMAIL_FROM: 'no-reply@api.test',

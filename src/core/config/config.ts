@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { objectEncryptionSchema } from '../objects/encryption.ts';
+import { keyringSchema } from '../security/keyring.ts';
 
 /** Everything wrong with an environment, all at once, so that one restart is enough to fix it. */
 export class ConfigError extends Error {
@@ -67,6 +69,25 @@ export const objectsConfigSchema = z.object({
   S3_ACCESS_KEY_ID: z.string().min(1),
   S3_SECRET_ACCESS_KEY: z.string().min(1),
 });
+
+/** How objects are encrypted at rest (docs/decisions/0017); `vaultConfigRule` says what goes with what. */
+export const vaultConfigSchema = z.object({
+  OBJECT_ENCRYPTION: objectEncryptionSchema.default('none'),
+  S3_KMS_KEY_ID: z.string().min(1).optional(),
+  STORAGE_ENCRYPTION_KEYS: keyringSchema.optional(),
+});
+
+/** For `superRefine`: a way of encrypting without its key is a faulty environment, not a refusal of every upload. */
+export function vaultConfigRule(
+  config: z.infer<typeof vaultConfigSchema>,
+  context: { addIssue(issue: { code: 'custom'; path: string[]; message: string }): void },
+): void {
+  const missing = (variable: string) =>
+    context.addIssue({ code: 'custom', path: [variable], message: 'is required by OBJECT_ENCRYPTION' });
+  if (config.OBJECT_ENCRYPTION === 'sse-kms' && config.S3_KMS_KEY_ID === undefined) missing('S3_KMS_KEY_ID');
+  if (config.OBJECT_ENCRYPTION === 'envelope' && config.STORAGE_ENCRYPTION_KEYS === undefined)
+    missing('STORAGE_ENCRYPTION_KEYS');
+}
 
 export const accessTokenConfigSchema = z.object({
   AUTH_ISSUER: z.url(),

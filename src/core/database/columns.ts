@@ -2,7 +2,25 @@ import { customType } from 'drizzle-orm/pg-core';
 import { v7 as uuidv7 } from 'uuid';
 
 /** What an id is of; the prefix makes a mixed-up id visible and the UUIDv7 behind it sorts by time. */
-export type IdPrefix = 'usr' | 'ses' | 'key' | 'pky' | 'cli' | 'wsp' | 'grp' | 'inv' | 'eml' | 'file' | 'ver';
+export type IdPrefix =
+  | 'usr'
+  | 'ses'
+  | 'key'
+  | 'pky'
+  | 'cli'
+  | 'wsp'
+  | 'grp'
+  | 'inv'
+  | 'eml'
+  | 'file'
+  | 'ver'
+  | 'obj'
+  | 'upl'
+  | 'grt'
+  | 'lnk'
+  | 'cmt'
+  | 'whk'
+  | 'whd';
 
 export function newId(prefix: IdPrefix): string {
   return `${prefix}_${uuidv7().replaceAll('-', '')}`;

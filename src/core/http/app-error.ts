@@ -7,16 +7,20 @@ export interface ErrorDefinition {
     | 404
     | 405
     | 409
+    | 410
     | 411
     | 412
     | 413
     | 415
     | 416
     | 422
+    | 423
     | 429
+    | 460
     | 500
     | 501
-    | 503;
+    | 503
+    | 507;
   readonly title: string;
 }
 

@@ -2,147 +2,194 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
 } from '@aws-sdk/client-s3';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { createDependency, type Dependency, DependencyError } from '../resilience/dependency.ts';
-import { type GetOptions, ObjectRefusedError, type ObjectStore, type PutOptions } from './object-store.ts';
+import { DependencyError } from '../resilience/dependency.ts';
+import {
+  type Body,
+  type GetOptions,
+  type ObjectHead,
+  type ObjectPage,
+  ObjectRefusedError,
+  type ObjectStore,
+  type PutOptions,
+  type PutResult,
+} from './object-store.ts';
+import { createS3Access, errorCodeOf, type ObjectsConfig, type S3Access, S3Refusal } from './s3-access.ts';
+import { deleteMany } from './s3-delete-many.ts';
+import { createS3Multipart } from './s3-multipart.ts';
+import {
+  base64ToHex,
+  decodeListedKey,
+  decodeMetadata,
+  encodeMetadata,
+  hexToBase64,
+  objectHeaders,
+  refusesEncryption,
+} from './s3-wire.ts';
 
-export interface ObjectsConfig {
-  readonly S3_ENDPOINT: string;
-  readonly S3_REGION: string;
-  readonly S3_BUCKET: string;
-  readonly S3_ACCESS_KEY_ID: string;
-  readonly S3_SECRET_ACCESS_KEY: string;
-}
+export type { ObjectsConfig } from './s3-access.ts';
 
-const HEAD_TIMEOUT_MS = 15_000;
 /** A slow client may take this long to send a body through the edge. */
 const PUT_TIMEOUT_MS = 15 * 60_000;
-const OWN_URL_SECONDS = 60 * 60;
+const MAX_PAGE = 1_000;
 
 /**
  * Any S3. The SDK signs; the bytes travel by `fetch` on the presigned URL, so that a body is handed on by the
- * runtime and never enters JavaScript (DESIGN.md section 6: twice the throughput of the SDK's own stream).
+ * runtime and never enters JavaScript (docs/decisions/0008: twice the throughput of the SDK's own stream).
  */
-export function createS3ObjectStore(config: ObjectsConfig): ObjectStore {
-  const s3 = createDependency('s3', { timeoutMs: HEAD_TIMEOUT_MS });
-  const client = new S3Client({
-    endpoint: config.S3_ENDPOINT,
-    region: config.S3_REGION,
-    forcePathStyle: true,
-    credentials: { accessKeyId: config.S3_ACCESS_KEY_ID, secretAccessKey: config.S3_SECRET_ACCESS_KEY },
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 2,
-  });
-  const Bucket = config.S3_BUCKET;
+export function createS3ObjectStore(
+  config: ObjectsConfig,
+  pause?: (ms: number) => Promise<void>,
+): ObjectStore {
+  const s3 = createS3Access(config, pause);
+  const Bucket = s3.bucket;
+  const head: ObjectStore['head'] = (key) => headObject(s3, key);
 
   return {
-    put: (key, body, options) => put(client, s3, Bucket, key, body, options),
-    get: (key, options) => get(client, s3, Bucket, key, options),
+    put: (key, body, options) => put(s3, key, body, options),
+    get: (key, options) => get(s3, key, options),
+    head,
+    list: (page) => list(s3, page),
     async delete(key) {
-      await s3.call((abortSignal) =>
-        client.send(new DeleteObjectCommand({ Bucket, Key: key }), { abortSignal }),
+      const answer = await s3.ask((client, options) =>
+        client.send(new DeleteObjectCommand({ Bucket, Key: key }), options),
       );
+      if (answer instanceof S3Refusal) throw new DependencyError('s3', `DELETE answered ${answer.code}`);
     },
-    presignGet: (key, expiresIn) =>
-      getSignedUrl(client, new GetObjectCommand({ Bucket, Key: key }), { expiresIn }),
+    deleteMany: (keys) => deleteMany(s3, keys),
+    presignGet: (key, expiresIn, { contentType, contentDisposition } = {}) =>
+      s3.presign(
+        new GetObjectCommand({
+          Bucket,
+          Key: key,
+          ...(contentType ? { ResponseContentType: contentType } : {}),
+          ...(contentDisposition ? { ResponseContentDisposition: contentDisposition } : {}),
+        }),
+        expiresIn,
+      ),
     async check() {
-      await s3.call((abortSignal) => client.send(new HeadBucketCommand({ Bucket }), { abortSignal }), {
-        timeoutMs: 2_000,
-      });
+      const answer = await s3.ask(
+        (client, options) => client.send(new HeadBucketCommand({ Bucket }), options),
+        2_000,
+      );
+      if (answer instanceof S3Refusal) throw new DependencyError('s3', `HEAD answered ${answer.code}`);
     },
+    multipart: createS3Multipart(s3, head),
   };
 }
 
-async function put(
-  client: S3Client,
-  s3: Dependency,
-  Bucket: string,
-  Key: string,
-  body: ReadableStream<Uint8Array> | Uint8Array,
-  options: PutOptions,
-): Promise<void> {
-  const headers = putHeaders(options);
-  const command = new PutObjectCommand({
-    Bucket,
-    Key,
-    ContentType: options.contentType,
-    ContentLength: options.size,
-    IfNoneMatch: '*',
-    Metadata: encodeMetadata(options.metadata),
-    ...(options.sha256 ? { ChecksumSHA256: hexToBase64(options.sha256) } : {}),
-  });
-  const url = await getSignedUrl(client, command, {
-    expiresIn: OWN_URL_SECONDS,
-    // Signed as headers, where every S3 looks for them, not hoisted into the query.
-    unhoistableHeaders: new Set(Object.keys(headers)),
-    signableHeaders: new Set(['host', ...Object.keys(headers)]),
-  });
-  const init: RequestInit = {
-    method: 'PUT',
-    headers,
-    body,
-    ...(options.signal ? { signal: options.signal } : {}),
-  };
-  const response = await s3.fetch(url, init, { timeoutMs: PUT_TIMEOUT_MS, bodyFromClient: true });
-  if (response.ok) {
-    await response.body?.cancel();
-    return;
-  }
-  throw await putFailure(response);
-}
-
-function putHeaders(options: PutOptions): Record<string, string> {
-  const headers: Record<string, string> = {
-    'content-type': options.contentType,
-    'content-length': String(options.size),
+async function put(s3: S3Access, Key: string, body: Body, options: PutOptions): Promise<PutResult> {
+  const { size, contentType, sha256, signal, encryption } = options;
+  const headers = {
+    ...objectHeaders(options),
+    'content-length': String(size),
     'if-none-match': '*',
+    ...(sha256 ? { 'x-amz-checksum-sha256': hexToBase64(sha256) } : {}),
   };
-  for (const [name, value] of Object.entries(encodeMetadata(options.metadata)))
-    headers[`x-amz-meta-${name}`] = value;
-  if (options.sha256) headers['x-amz-checksum-sha256'] = hexToBase64(options.sha256);
-  return headers;
+  const command = () =>
+    new PutObjectCommand({
+      Bucket: s3.bucket,
+      Key,
+      ContentType: contentType,
+      ContentLength: size,
+      IfNoneMatch: '*',
+      Metadata: encodeMetadata(options.metadata),
+      ...(encryption ? { ServerSideEncryption: encryption.algorithm } : {}),
+      ...(encryption?.algorithm === 'aws:kms' ? { SSEKMSKeyId: encryption.keyId } : {}),
+      ...(sha256 ? { ChecksumSHA256: hexToBase64(sha256) } : {}),
+    });
+  let attempts = 0;
+  const send = () => {
+    attempts += 1;
+    return s3.send(
+      command(),
+      { method: 'PUT', headers, body, signal },
+      { timeoutMs: PUT_TIMEOUT_MS, bodyFromClient: !(body instanceof Uint8Array) },
+    );
+  };
+  const response = body instanceof Uint8Array ? await s3.repeat(send, signal) : await send();
+  // Keys are written once: after a lost answer, what stands there is what the earlier attempt wrote.
+  const isOwnEarlier = response.status === 412 && attempts > 1 && (await headObject(s3, Key))?.size === size;
+  if (!response.ok && !isOwnEarlier) throw await putFailure(response, options);
+  await response.body?.cancel();
+  // A 412 does not say how the object was encrypted, so the object itself is asked.
+  const said = isOwnEarlier ? await headResponse(s3, Key) : response;
+  if (encryption && said?.headers.get('x-amz-server-side-encryption') !== encryption.algorithm) {
+    await s3.ask((client, call) => client.send(new DeleteObjectCommand({ Bucket: s3.bucket, Key }), call));
+    throw new ObjectRefusedError('not_encrypted', 'the store did not say that it encrypted the object');
+  }
+  return { digestChecked: sha256 !== undefined && said?.headers.has('x-amz-checksum-sha256') === true };
 }
 
-async function putFailure(response: Response): Promise<Error> {
-  const code = /<Code>([A-Za-z]+)<\/Code>/.exec(await response.text())?.[1] ?? 'unknown';
+async function putFailure(response: Response, { encryption }: PutOptions): Promise<Error> {
+  const code = errorCodeOf(await response.text());
   if (code === 'BadDigest' || code === 'XAmzContentChecksumMismatch' || code === 'InvalidDigest')
     return new ObjectRefusedError('digest_mismatch', `the store answered ${code}`);
   if (code === 'IncompleteBody' || code === 'RequestTimeout')
     return new ObjectRefusedError('incomplete', `the store answered ${code}`);
+  if (encryption && refusesEncryption(code))
+    return new ObjectRefusedError('not_encrypted', `the store answered ${code}`);
   return new DependencyError('s3', `PUT answered ${response.status} ${code}`);
 }
 
-async function get(
-  client: S3Client,
-  s3: Dependency,
-  Bucket: string,
-  Key: string,
-  options: GetOptions = {},
-): Promise<Response | undefined> {
-  const url = await getSignedUrl(client, new GetObjectCommand({ Bucket, Key }), {
-    expiresIn: OWN_URL_SECONDS,
-  });
-  const response = await s3.fetch(url, {
-    headers: options.range ? { range: options.range } : {},
-    ...(options.signal ? { signal: options.signal } : {}),
-  });
+async function get(s3: S3Access, Key: string, options: GetOptions = {}): Promise<Response | undefined> {
+  const response = await s3.repeat(
+    () =>
+      s3.send(new GetObjectCommand({ Bucket: s3.bucket, Key }), {
+        method: 'GET',
+        unsignedHeaders: options.range ? { range: options.range } : {},
+        signal: options.signal,
+      }),
+    options.signal,
+  );
   if (response.ok || response.status === 416) return response;
   await response.body?.cancel();
   if (response.status === 404) return undefined;
   throw new DependencyError('s3', `GET answered ${response.status}`);
 }
 
-function encodeMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(metadata).map(([name, value]) => [name, encodeURIComponent(value)]),
-  );
+async function headResponse(s3: S3Access, Key: string): Promise<Response | undefined> {
+  const headers = { 'x-amz-checksum-mode': 'ENABLED' };
+  const command = () => new HeadObjectCommand({ Bucket: s3.bucket, Key, ChecksumMode: 'ENABLED' });
+  const response = await s3.repeat(() => s3.send(command(), { method: 'HEAD', headers }));
+  if (response.ok) return response;
+  if (response.status === 404) return undefined;
+  throw new DependencyError('s3', `HEAD answered ${response.status}`);
 }
 
-function hexToBase64(hex: string): string {
-  const bytes = hex.match(/../g) ?? [];
-  return btoa(String.fromCharCode(...bytes.map((byte) => Number.parseInt(byte, 16))));
+async function headObject(s3: S3Access, key: string): Promise<ObjectHead | undefined> {
+  const response = await headResponse(s3, key);
+  if (response === undefined) return undefined;
+  const { headers } = response;
+  const checksum = headers.get('x-amz-checksum-sha256') ?? '';
+  return {
+    size: Number(headers.get('content-length')),
+    contentType: headers.get('content-type') ?? 'application/octet-stream',
+    metadata: decodeMetadata(headers),
+    // Of parts (…-3) it is not one of the bytes.
+    ...(/^[A-Za-z0-9+/]{43}=$/.test(checksum) ? { sha256: base64ToHex(checksum) } : {}),
+    modifiedAt: new Date(headers.get('last-modified') ?? 0),
+  };
+}
+
+async function list(s3: S3Access, page: Parameters<ObjectStore['list']>[0]): Promise<ObjectPage> {
+  const command = new ListObjectsV2Command({
+    Bucket: s3.bucket,
+    Prefix: page.prefix,
+    MaxKeys: Math.min(page.limit, MAX_PAGE),
+    // XML cannot carry every key.
+    EncodingType: 'url',
+    ...(page.after ? { StartAfter: page.after } : {}),
+  });
+  const answer = await s3.ask((client, options) => client.send(command, options));
+  if (answer instanceof S3Refusal) throw new DependencyError('s3', `LIST answered ${answer.code}`);
+  const objects = (answer.Contents ?? []).map(({ Key = '', Size = 0, LastModified = new Date(0) }) => ({
+    key: decodeListedKey(Key),
+    size: Size,
+    modifiedAt: LastModified,
+  }));
+  return { objects, next: answer.IsTruncated ? (objects.at(-1)?.key ?? null) : null };
 }

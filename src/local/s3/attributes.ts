@@ -9,6 +9,8 @@ const KEPT_HEADERS = [
   'content-language',
   'content-type',
   'expires',
+  'x-amz-server-side-encryption',
+  'x-amz-server-side-encryption-aws-kms-key-id',
   'x-amz-website-redirect-location',
 ] as const;
 
@@ -16,7 +18,6 @@ const KEPT_HEADERS = [
 const UNSUPPORTED_HEADERS = [
   'x-amz-object-lock-legal-hold',
   'x-amz-object-lock-mode',
-  'x-amz-server-side-encryption',
   'x-amz-server-side-encryption-customer-algorithm',
   'x-amz-tagging',
   'x-amz-write-offset-bytes',
@@ -34,6 +35,27 @@ const OVERRIDES = {
 
 const METADATA_PREFIX = 'x-amz-meta-';
 const MAX_METADATA_BYTES = 2048;
+
+const ENCRYPTION = 'x-amz-server-side-encryption';
+const ENCRYPTION_KEY = 'x-amz-server-side-encryption-aws-kms-key-id';
+
+/**
+ * This server encrypts nothing. With `accepted` it says that it did, for tests of what passes over the wire; without,
+ * it refuses whoever asks for it.
+ */
+export function assertEncryption(headers: ReadonlyMap<string, string>, accepted: boolean): void {
+  const algorithm = headers.get(ENCRYPTION);
+  if (algorithm === undefined && !headers.has(ENCRYPTION_KEY)) return;
+  if (!accepted) throw new S3Error('NotImplemented', { details: { Header: ENCRYPTION } });
+  const isKnown = algorithm === 'aws:kms' || (algorithm === 'AES256' && !headers.has(ENCRYPTION_KEY));
+  if (!isKnown) throw new S3Error('InvalidArgument', { message: 'The encryption method is not supported.' });
+}
+
+/** How the answer to a write says what the object is encrypted with. */
+export function encryptionHeaders({ headers }: Attributes): Record<string, string> {
+  const names = [ENCRYPTION, ENCRYPTION_KEY];
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => names.includes(name)));
+}
 
 /** Reads system and user metadata from a request. */
 export function readAttributes(headers: ReadonlyMap<string, string>): Attributes {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { encryptionHeaders } from './attributes.ts';
 import { writeGuard } from './conditions.ts';
 import { checksumElements } from './copy.ts';
 import { combineCrc } from './crc.ts';
@@ -45,7 +46,7 @@ export async function completeUpload(dependencies: MultipartDependencies, call: 
     text('ETag', `"${object.etag}"`),
     checksumElements(object.details.checksum),
   );
-  return xmlReply(answer);
+  return xmlReply(answer, encryptionHeaders(object.details.attributes));
 }
 
 function completedBefore({ store, uploads }: MultipartDependencies, call: S3Call, id: string): StoredObject {

@@ -9,6 +9,8 @@ const environment = z.object({
   S3_ACCESS_KEY_ID: z.string().min(1),
   S3_SECRET_ACCESS_KEY: z.string().min(1),
   S3_BUCKET: z.string().min(1).optional(),
+  /** For tests only: this server encrypts nothing. */
+  S3_SSE: z.enum(['on', 'off']).default('off'),
   S3_REGION: z.string().min(1).default('us-east-1'),
 });
 
@@ -22,6 +24,7 @@ await runLocalService({
       secretAccessKey: env.S3_SECRET_ACCESS_KEY,
       region: env.S3_REGION,
       bucket: env.S3_BUCKET,
+      encryption: env.S3_SSE === 'on',
       onError: (error, requestId) =>
         logLine('s3', 'internal error', {
           requestId,

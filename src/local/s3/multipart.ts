@@ -1,4 +1,4 @@
-import { readAttributes } from './attributes.ts';
+import { encryptionHeaders, readAttributes } from './attributes.ts';
 import type { Segment } from './blobs.ts';
 import type { Received } from './body.ts';
 import { copyBytes, copyResult, openCopySource } from './copy.ts';
@@ -34,6 +34,7 @@ export function createUpload({ store, uploads, now, newId }: MultipartDependenci
     text('UploadId', upload.id),
   );
   return xmlReply(document, {
+    ...encryptionHeaders(attributes),
     ...(checksum && { 'x-amz-checksum-algorithm': checksum.algorithm, 'x-amz-checksum-type': checksum.type }),
   });
 }
@@ -45,7 +46,14 @@ export async function uploadPart(dependencies: MultipartDependencies, call: S3Ca
     call.body.receive({ etag: true, maxBytes: MAX_UPLOAD_BYTES, algorithm }, (chunk) => writer.write(chunk)),
   );
   const part = keepPart(dependencies, upload, number, written);
-  return { status: 200, headers: { etag: `"${part.etag}"`, ...partChecksumHeader(written.result) } };
+  return {
+    status: 200,
+    headers: {
+      etag: `"${part.etag}"`,
+      ...encryptionHeaders(upload.details.attributes),
+      ...partChecksumHeader(written.result),
+    },
+  };
 }
 
 export async function uploadPartCopy(dependencies: MultipartDependencies, call: S3Call): Promise<Reply> {

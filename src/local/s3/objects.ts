@@ -1,4 +1,4 @@
-import { readAttributes, writeAttributes } from './attributes.ts';
+import { encryptionHeaders, readAttributes, writeAttributes } from './attributes.ts';
 import type { Blobs, BlobWriter, Segment } from './blobs.ts';
 import type { Received } from './body.ts';
 import { type ByteRange, evaluateRead, parseRange, writeGuard } from './conditions.ts';
@@ -46,7 +46,10 @@ export function createObjectOperations({ store, blobs, now }: ObjectDependencies
       details: { attributes, segments, checksum },
     };
     replaceObject(store, blobs, call.bucket, object, guard);
-    return { status: 200, headers: { etag: `"${md5}"`, ...checksumHeaders(checksum) } };
+    return {
+      status: 200,
+      headers: { etag: `"${md5}"`, ...encryptionHeaders(attributes), ...checksumHeaders(checksum) },
+    };
   };
 
   const get = (call: S3Call): Reply => {

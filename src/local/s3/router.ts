@@ -1,3 +1,4 @@
+import { assertEncryption } from './attributes.ts';
 import {
   assertBucketName,
   bucketLocation,
@@ -26,6 +27,8 @@ import type { Reply, S3Call } from './reply.ts';
 export interface RouterDependencies extends MultipartDependencies {
   region: string;
   owner: string;
+  /** Says that it encrypts when asked to; otherwise such a request is refused. */
+  encryption: boolean;
 }
 
 type Operation = (call: S3Call) => Reply | Promise<Reply>;
@@ -72,6 +75,7 @@ export function createRouter(dependencies: RouterDependencies): Operation {
   return (call) => {
     const unsupported = UNSUPPORTED.find((name) => call.query.has(name));
     if (unsupported) throw new S3Error('NotImplemented', { details: { Resource: unsupported } });
+    assertEncryption(call.headers, dependencies.encryption);
     const versionId = call.query.get('versionId');
     if (versionId !== undefined && versionId !== 'null') throw new S3Error('NotImplemented');
     if (call.bucket === '') {

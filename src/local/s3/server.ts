@@ -20,6 +20,8 @@ export interface S3ServerOptions extends Credentials {
   dataDir: string;
   /** Created at start if missing. */
   bucket?: string | undefined;
+  /** Takes the headers of server-side encryption and answers as if it encrypted, which it does not. For tests. */
+  encryption?: boolean;
   now?: () => number;
   newId?: () => string;
   /** Gets what becomes an InternalError. */
@@ -77,7 +79,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse, begin: () =>
 
 /** Everything behind the socket; `begin` lets a client that waits for permission send its body. */
 function createHandler(database: DatabaseSync, options: S3ServerOptions): Handler {
-  const { now = Date.now, newId = randomUUID, onError = () => undefined } = options;
+  const { now = Date.now, newId = randomUUID, onError = () => undefined, encryption = false } = options;
   const store = createStore(database);
   const uploads = createUploads(database, store);
   const blobs = createBlobs(join(options.dataDir, 'blobs'), newId);
@@ -88,7 +90,7 @@ function createHandler(database: DatabaseSync, options: S3ServerOptions): Handle
     store.createBucket(options.bucket, now());
   }
   const { region, accessKeyId: owner } = options;
-  const route = createRouter({ store, blobs, uploads, region, owner, now, newId });
+  const route = createRouter({ store, blobs, uploads, region, owner, encryption, now, newId });
 
   const handle = async (...[request, response, begin]: Parameters<Handler>): Promise<void> => {
     const requestId = newId();

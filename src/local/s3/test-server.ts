@@ -24,7 +24,7 @@ export interface TestServer {
 
 /** A server in this process on a folder that goes with it; `dataDir` reopens an earlier one instead. */
 export async function startTestServer(
-  options: { dataDir?: string; now?: () => number } = {},
+  options: { dataDir?: string; now?: () => number; encryption?: boolean } = {},
 ): Promise<TestServer> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'acs-s3-')));
   const internalErrors: unknown[] = [];
@@ -35,6 +35,7 @@ export async function startTestServer(
     dataDir,
     onError: (error) => internalErrors.push(error),
     ...(options.now && { now: options.now }),
+    ...(options.encryption && { encryption: true }),
   });
   const port = await server.listen(0, '127.0.0.1');
   const endpoint = `http://127.0.0.1:${port}`;

@@ -1,69 +1,80 @@
-import { z } from 'zod';
-import {
-  accessTokenConfigSchema,
-  databaseConfigSchema,
-  fetcherSchema,
-  objectsConfigSchema,
-  parseConfig,
-  runtimeConfigSchema,
-  serviceTokenConfigSchema,
-} from '../../core/config/config.ts';
+import { parseConfig } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
 import { newId } from '../../core/database/columns.ts';
-import { createQueueWakeUp, queueSchema, type WakeUp } from '../../core/events/wake-up.ts';
+import { createQueueWakeUp, type WakeUp } from '../../core/events/wake-up.ts';
 import type { Guard } from '../../core/http/authorize.ts';
 import { createGuard } from '../../core/http/guard.ts';
-import { digestWhileReading, sha256Hex } from '../../core/objects/digest.ts';
+import { createVault } from '../../core/objects/create-vault.ts';
 import { createS3ObjectStore } from '../../core/objects/s3-object-store.ts';
-import { createLogger } from '../../core/telemetry/logger.ts';
-import { createStorageRepository } from './repository/storage-repository.ts';
-import { createStorageService, type StorageService } from './service.ts';
+import { createKeyring } from '../../core/security/keyring.ts';
+import { createLogger, type Logger } from '../../core/telemetry/logger.ts';
+import { storageConfigSchema } from './config.ts';
+import type { MaintenanceTask } from './maintenance.ts';
+import { createEventRepository } from './repository/events.ts';
+import { createFileRepository } from './repository/files.ts';
+import { createUploadRepository } from './repository/uploads.ts';
+import { type ContentService, createContentService } from './service/content.ts';
+import { createFileService, type FileService } from './service/files.ts';
+import { createUploadMachine, type UploadMachine } from './service/uploads.ts';
 
-const MIB = 1024 * 1024;
-
-export const storageConfigSchema = z.object({
-  ...runtimeConfigSchema.shape,
-  ...databaseConfigSchema.shape,
-  ...objectsConfigSchema.shape,
-  ...accessTokenConfigSchema.shape,
-  ...serviceTokenConfigSchema.shape,
-  AUTH: fetcherSchema,
-  EVENTS: queueSchema,
-  /** One request's body; Cloudflare's smaller plans allow 100 MB. */
-  MAX_UPLOAD_BYTES: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(100 * MIB),
-});
+/** The use cases of the module, one per room, for handlers. */
+export interface StorageServices {
+  readonly files: FileService;
+  readonly content: ContentService;
+  readonly uploads: UploadMachine;
+}
 
 export interface StorageDependencies {
-  readonly service: StorageService;
+  readonly services: StorageServices;
   readonly guard: Guard;
   readonly serviceTokenSecret: string;
   readonly wakeUp: WakeUp;
+  readonly logger: Logger;
+  /** What cron does, in this order. */
+  readonly maintenance: readonly MaintenanceTask[];
   /** Answers when database and object store do. */
   readonly check: () => Promise<void>;
 }
 
 export function createStorageDependencies(env: object): StorageDependencies {
   const config = parseConfig('storage', storageConfigSchema, env);
-  const objects = createS3ObjectStore(config);
+  const logger = createLogger(config.LOG_LEVEL, { module: 'storage' });
   const db = createDatabase(config);
+  const store = createS3ObjectStore(config);
+  const keyring = createKeyring(config.STORAGE_ENCRYPTION_KEYS);
+  const vault = createVault({
+    store,
+    encryption: config.OBJECT_ENCRYPTION,
+    kmsKeyId: config.S3_KMS_KEY_ID,
+    keyring,
+  });
+  const quota = { bytes: config.DRIVE_QUOTA_BYTES, entries: config.DRIVE_QUOTA_ENTRIES };
+  const fileRepository = createFileRepository(db, quota.entries);
+  const uploads = createUploadMachine({
+    repository: createUploadRepository(db, quota),
+    vault,
+    newId,
+    mediaType: async (_object, announced) => ({ contentType: announced, announcedType: null }),
+    scans: false,
+  });
+  const files = createFileService({ files: fileRepository, newId });
+  const content = createContentService({
+    files: fileRepository,
+    events: createEventRepository(db),
+    uploads,
+    vault,
+    newId,
+    maxUploadBytes: config.MAX_UPLOAD_BYTES,
+  });
   return {
-    service: createStorageService({
-      repository: createStorageRepository(db),
-      objects,
-      newId,
-      digest: (body, size) =>
-        body instanceof Uint8Array ? { body, sha256: sha256Hex(body) } : digestWhileReading(body, size),
-      maxUploadBytes: config.MAX_UPLOAD_BYTES,
-    }),
+    services: { files, content, uploads },
     guard: createGuard({ config, db, auth: config.AUTH }),
     serviceTokenSecret: config.SERVICE_TOKEN_SECRET,
-    wakeUp: createQueueWakeUp(config.EVENTS, createLogger(config.LOG_LEVEL, { module: 'storage' })),
+    wakeUp: createQueueWakeUp(config.EVENTS, logger),
+    logger,
+    maintenance: [],
     check: async () => {
-      await Promise.all([db.execute('select 1'), objects.check()]);
+      await Promise.all([db.execute('select 1'), store.check()]);
     },
   };
 }

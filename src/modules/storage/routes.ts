@@ -10,6 +10,7 @@ import { mountFiles } from './api/files.ts';
 import { mountInternal } from './api/internal.ts';
 import { mountVersions } from './api/versions.ts';
 import { createStorageDependencies } from './dependencies.ts';
+import { runMaintenance } from './maintenance.ts';
 
 /** The storage module's one door. */
 export function createStorageModule(): EdgeModule {
@@ -24,9 +25,12 @@ export function createStorageModule(): EdgeModule {
   app.use('/internal/versions/*', service);
   app.on(['POST', 'PATCH'], ['/v1/folders', '/v1/files/:id'], limitBody());
   app.use(async (c, next) => {
-    const { service, wakeUp } = dependencies(c.env);
-    c.set('service', service);
-    c.set('wakeUp', wakeUp);
+    const { services, wakeUp, maintenance, logger } = dependencies(c.env);
+    c.set('services', services);
+    c.set('written', () => {
+      const due = maintenance.filter(({ afterWrites }) => afterWrites);
+      c.executionCtx.waitUntil(Promise.all([wakeUp(c.get('requestId')), runMaintenance(due, logger)]));
+    });
     await next();
   });
 
@@ -35,5 +39,11 @@ export function createStorageModule(): EdgeModule {
   mountVersions(app);
   mountInternal(app);
   describeApi(app, 'Storage');
-  return { fetch: (request, env, ctx) => app.fetch(request, env, ctx) };
+  return {
+    fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+    scheduled: async (_controller, env) => {
+      const { maintenance, logger } = dependencies(env);
+      await runMaintenance(maintenance, logger);
+    },
+  };
 }

@@ -31,6 +31,7 @@ function detectTextType(start: string, name: string): string {
   const text = start.replace(/^\uFEFF/, '').trimStart();
   if (/^(?:<!doctype html|<html|<head|<body)[\s>]/i.test(text)) return 'text/html';
   const named = BY_EXTENSION[name.slice(name.lastIndexOf('.') + 1).toLowerCase()];
+  if (/^<(?:svg:)?svg[\s>]/i.test(skipProlog(text))) return 'image/svg+xml';
   if (/^<\?xml\b/.test(text)) {
     if (/<html[\s>]/i.test(text)) return 'text/html';
     return /<svg[\s>]/i.test(text) ? 'image/svg+xml' : 'application/xml';
@@ -41,4 +42,12 @@ function detectTextType(start: string, name: string): string {
   }
   if (named !== undefined) return named;
   return /^[[{]\s*["{[\]}]/.test(text) ? 'application/json' : 'text/plain';
+}
+
+/** What follows the XML declaration, comments and document type. */
+function skipProlog(text: string): string {
+  const part = /<\?[^>]*>|<!--[\s\S]*?-->|<!doctype[^[>]*(?:\[[^\]]*\]\s*)?>|\s+/iy;
+  let end = 0;
+  while (part.test(text)) end = part.lastIndex;
+  return text.slice(end);
 }

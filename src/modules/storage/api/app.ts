@@ -1,11 +1,11 @@
-import type { WakeUp } from '../../../core/events/wake-up.ts';
 import type { createHttpApp } from '../../../core/http/app.ts';
 import type { GuardedVariables } from '../../../core/http/authorize.ts';
-import type { StorageService } from '../service.ts';
+import type { StorageServices } from '../dependencies.ts';
 
 export interface StorageVariables extends GuardedVariables {
-  service: StorageService;
-  wakeUp: WakeUp;
+  services: StorageServices;
+  /** Called after something was written: whoever reads the outbox is told, and what is due is done after the answer. */
+  written: () => void;
 }
 
 export type StorageApp = ReturnType<typeof createHttpApp<StorageVariables>>;

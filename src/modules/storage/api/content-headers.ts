@@ -1,10 +1,11 @@
-import { type Content, etagOf } from '../service.ts';
+import { etagOf, type LiveContent } from '../service/content.ts';
 
 /**
  * Headers under which other people's bytes are safe to hand out: never sniffed, never run, always offered as
  * a download (OWASP ASVS 5.0, 3.2.1 and 5.4.1).
  */
-export function contentHeaders({ name, version }: Content): Record<string, string> {
+export function contentHeaders({ name, version }: LiveContent): Record<string, string> {
+  const { sha256 } = version.object;
   return {
     'content-type': version.contentType,
     'content-disposition': attachment(name),
@@ -14,7 +15,7 @@ export function contentHeaders({ name, version }: Content): Record<string, strin
     'cache-control': 'private, no-cache',
     etag: etagOf(version),
     'last-modified': version.createdAt.toUTCString(),
-    'repr-digest': `sha-256=:${hexToBase64(version.sha256)}:`,
+    ...(sha256 === null ? {} : { 'repr-digest': `sha-256=:${hexToBase64(sha256)}:` }),
   };
 }
 

@@ -4,9 +4,10 @@ import { coreError } from '../../../core/http/app-error.ts';
 import { permit } from '../../../core/http/authorize.ts';
 import { json, problems } from '../../../core/http/openapi.ts';
 import { storageError } from '../errors.ts';
-import { fileParamsSchema, uploadQuerySchema } from '../models.ts';
-import type { StoredVersion } from '../ports.ts';
-import { etagOf, matchesEtag } from '../service.ts';
+import { fileParamsSchema, uploadQuerySchema } from '../models/files.ts';
+import { asUser } from '../ports/actor.ts';
+import type { StoredVersion } from '../ports/files.ts';
+import { etagOf, matchesEtag } from '../service/content.ts';
 import type { StorageApp } from './app.ts';
 import { contentHeaders } from './content-headers.ts';
 import { readUpload } from './upload-body.ts';
@@ -24,7 +25,10 @@ const uploadRoute = createRoute({
   description: 'With `Repr-Digest: sha-256=:…:` the bytes are checked against it.',
   ...permit('files:write'),
   request: { query: uploadQuerySchema, body: uploadBody },
-  responses: { 201: json(fileSchema, 'The file'), ...problems(400, 401, 403, 404, 409, 411, 413, 422, 503) },
+  responses: {
+    201: json(fileSchema, 'The file'),
+    ...problems(400, 401, 403, 404, 409, 411, 413, 422, 503, 507),
+  },
 });
 
 const replaceRoute = createRoute({
@@ -36,7 +40,7 @@ const replaceRoute = createRoute({
   request: { params: fileParamsSchema, body: uploadBody },
   responses: {
     200: json(fileSchema, 'The file'),
-    ...problems(400, 401, 403, 404, 409, 411, 412, 413, 422, 503),
+    ...problems(400, 401, 403, 404, 409, 411, 412, 413, 422, 503, 507),
   },
 });
 
@@ -57,7 +61,7 @@ const downloadRoute = createRoute({
 
 export function mountContent(app: StorageApp): void {
   app.openapi(uploadRoute, async (c) => {
-    const { name: queryName, parentId } = c.req.valid('query');
+    const { name: queryName, ...place } = c.req.valid('query');
     const { name, upload } = await readUpload(c.req.raw, queryName);
     if (name === undefined) {
       throw coreError('invalid_request', {
@@ -65,8 +69,9 @@ export function mountContent(app: StorageApp): void {
         errors: [{ field: 'name', message: 'is required' }],
       });
     }
-    const file = await c.get('service').createFile(c.get('principal').userId, { name, parentId }, upload);
-    c.executionCtx.waitUntil(c.get('wakeUp')(c.get('requestId')));
+    const { userId } = c.get('principal');
+    const file = await c.get('services').content.createFile({ userId, name, ...place }, upload);
+    c.get('written')();
     return c.json(file, 201, { location: `/v1/files/${file.id}` });
   });
 
@@ -74,13 +79,16 @@ export function mountContent(app: StorageApp): void {
     const { id } = c.req.valid('param');
     const { upload } = await readUpload(c.req.raw, undefined);
     const ifMatch = c.req.header('if-match') ?? null;
-    const file = await c.get('service').replaceContent(c.get('principal').userId, id, ifMatch, upload);
-    c.executionCtx.waitUntil(c.get('wakeUp')(c.get('requestId')));
+    const file = await c
+      .get('services')
+      .content.replaceContent(c.get('principal').userId, id, ifMatch, upload);
+    c.get('written')();
     return c.json(file, 200);
   });
 
   app.openapi(downloadRoute, async (c) => {
-    const content = await c.get('service').content(c.get('principal').userId, c.req.valid('param').id);
+    const actor = asUser(c.get('principal').userId);
+    const content = await c.get('services').content.content(actor, c.req.valid('param').id);
     const headers = contentHeaders(content);
     const etag = etagOf(content.version);
     const ifNoneMatch = c.req.header('if-none-match');
@@ -88,11 +96,13 @@ export function mountContent(app: StorageApp): void {
       return c.body(null, 304, headers);
     }
     if (c.req.method === 'HEAD') {
-      return c.body(null, 200, { ...headers, 'content-length': String(content.version.size) });
+      return c.body(null, 200, { ...headers, 'content-length': String(content.version.object.size) });
     }
     const ifRange = c.req.header('if-range');
     const range = ifRange === undefined || ifRange === etag ? c.req.header('range') : undefined;
-    const stored = await c.get('service').bytes(content.version, singleRange(range), c.req.raw.signal);
+    const stored = await c
+      .get('services')
+      .content.bytes(content.version, singleRange(range), c.req.raw.signal);
     return passOn(stored, content.version, headers);
   });
 }
@@ -109,8 +119,8 @@ function passOn(stored: Response, version: StoredVersion, headers: Record<string
   if (stored.status === 416) {
     void stored.body?.cancel();
     throw storageError('range_not_satisfiable', {
-      detail: `The file has ${version.size} bytes.`,
-      headers: { 'content-range': `bytes */${version.size}` },
+      detail: `The file has ${version.object.size} bytes.`,
+      headers: { 'content-range': `bytes */${version.object.size}` },
     });
   }
   const length = stored.headers.get('content-length');

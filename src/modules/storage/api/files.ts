@@ -2,7 +2,8 @@ import { createRoute } from '@hono/zod-openapi';
 import { filePageSchema, fileSchema } from '../../../contracts/storage.ts';
 import { permit } from '../../../core/http/authorize.ts';
 import { json, jsonBody, problems } from '../../../core/http/openapi.ts';
-import { createFolderSchema, fileParamsSchema, listQuerySchema, updateFileSchema } from '../models.ts';
+import { createFolderSchema, fileParamsSchema, listQuerySchema, updateFileSchema } from '../models/files.ts';
+import { asUser } from '../ports/actor.ts';
 import type { StorageApp } from './app.ts';
 
 const listRoute = createRoute({
@@ -52,29 +53,35 @@ const createFolderRoute = createRoute({
   summary: 'Make a folder',
   ...permit('files:write'),
   request: { body: jsonBody(createFolderSchema) },
-  responses: { 201: json(fileSchema, 'The folder'), ...problems(400, 401, 403, 404, 409, 503) },
+  responses: { 201: json(fileSchema, 'The folder'), ...problems(400, 401, 403, 404, 409, 503, 507) },
 });
 
 export function mountFiles(app: StorageApp): void {
   app.openapi(listRoute, async (c) => {
-    return c.json(await c.get('service').list(c.get('principal').userId, c.req.valid('query')), 200);
+    return c.json(await c.get('services').files.list(c.get('principal').userId, c.req.valid('query')), 200);
   });
 
   app.openapi(getRoute, async (c) => {
-    return c.json(await c.get('service').file(c.get('principal').userId, c.req.valid('param').id), 200);
+    const actor = asUser(c.get('principal').userId);
+    return c.json(await c.get('services').files.file(actor, c.req.valid('param').id), 200);
   });
 
   app.openapi(updateRoute, async (c) => {
     const { id } = c.req.valid('param');
-    return c.json(await c.get('service').update(c.get('principal').userId, id, c.req.valid('json')), 200);
+    const file = await c.get('services').files.update(c.get('principal').userId, id, c.req.valid('json'));
+    c.get('written')();
+    return c.json(file, 200);
   });
 
   app.openapi(trashRoute, async (c) => {
-    await c.get('service').trash(c.get('principal').userId, c.req.valid('param').id);
+    await c.get('services').files.trash(c.get('principal').userId, c.req.valid('param').id);
+    c.get('written')();
     return c.body(null, 204);
   });
 
   app.openapi(createFolderRoute, async (c) => {
-    return c.json(await c.get('service').createFolder(c.get('principal').userId, c.req.valid('json')), 201);
+    const folder = await c.get('services').files.createFolder(c.get('principal').userId, c.req.valid('json'));
+    c.get('written')();
+    return c.json(folder, 201, { location: `/v1/files/${folder.id}` });
   });
 }

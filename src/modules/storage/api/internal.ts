@@ -1,24 +1,25 @@
 import { z } from 'zod';
 import { fileLookupSchema, versionIdSchema } from '../../../contracts/storage.ts';
 import { coreError } from '../../../core/http/app-error.ts';
-import { eventsQuerySchema } from '../models.ts';
+import { eventsQuerySchema } from '../models/files.ts';
+import { asUser } from '../ports/actor.ts';
 import type { StorageApp } from './app.ts';
 
 /** For sibling modules (contracts/storage.ts); the gateway routes nothing here. */
 export function mountInternal(app: StorageApp): void {
   app.get('/internal/events', async (c) => {
     const { after, limit } = parse(eventsQuerySchema, c.req.query());
-    return c.json({ events: await c.get('service').events(after ?? null, limit) });
+    return c.json({ events: await c.get('services').content.events(after ?? null, limit) });
   });
 
   app.get('/internal/versions/:id/source', async (c) => {
     const id = parse(versionIdSchema, c.req.param('id'));
-    return c.json(await c.get('service').versionSource(id));
+    return c.json(await c.get('services').content.versionSource(id));
   });
 
   app.post('/internal/files/lookup', async (c) => {
     const { ids } = parse(fileLookupSchema, await jsonOf(c.req.raw));
-    return c.json({ items: await c.get('service').files(c.get('principal').userId, ids) });
+    return c.json({ items: await c.get('services').files.files(asUser(c.get('principal').userId), ids) });
   });
 }
 

@@ -1,8 +1,8 @@
 import { getMimeType, mimes } from 'hono/utils/mime';
 import { coreError } from '../../../core/http/app-error.ts';
 import { storageError } from '../errors.ts';
-import { nameSchema } from '../models.ts';
-import type { Upload } from '../service.ts';
+import { nameSchema } from '../models/names.ts';
+import type { UploadBody } from '../service/content.ts';
 
 /** What has to be held in memory, because its length is only known at its end. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
@@ -13,7 +13,7 @@ const MEDIA_TYPE =
 
 export interface NamedUpload {
   readonly name: string | undefined;
-  readonly upload: Upload;
+  readonly upload: UploadBody;
 }
 
 /**
@@ -26,7 +26,7 @@ export async function readUpload(request: Request, queryName: string | undefined
   const sha256 = announcedDigest(request.headers);
   const type = mediaType(contentType, queryName);
   const length = request.headers.get('content-length');
-  const upload = (body: Upload['body'], size: number): NamedUpload => ({
+  const upload = (body: UploadBody['body'], size: number): NamedUpload => ({
     name: queryName,
     upload: { body, size, contentType: type, ...(sha256 ? { sha256 } : {}) },
   });

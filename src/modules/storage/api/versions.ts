@@ -2,7 +2,13 @@ import { createRoute } from '@hono/zod-openapi';
 import { fileSchema } from '../../../contracts/storage.ts';
 import { permit } from '../../../core/http/authorize.ts';
 import { json, problems } from '../../../core/http/openapi.ts';
-import { fileParamsSchema, versionPageSchema, versionParamsSchema, versionsQuerySchema } from '../models.ts';
+import {
+  fileParamsSchema,
+  versionPageSchema,
+  versionParamsSchema,
+  versionsQuerySchema,
+} from '../models/files.ts';
+import { asUser } from '../ports/actor.ts';
 import type { StorageApp } from './app.ts';
 
 const listRoute = createRoute({
@@ -28,13 +34,14 @@ const restoreRoute = createRoute({
 export function mountVersions(app: StorageApp): void {
   app.openapi(listRoute, async (c) => {
     const { id } = c.req.valid('param');
-    return c.json(await c.get('service').versions(c.get('principal').userId, id, c.req.valid('query')), 200);
+    const actor = asUser(c.get('principal').userId);
+    return c.json(await c.get('services').content.versions(actor, id, c.req.valid('query')), 200);
   });
 
   app.openapi(restoreRoute, async (c) => {
     const { id, versionId } = c.req.valid('param');
-    const file = await c.get('service').restoreVersion(c.get('principal').userId, id, versionId);
-    c.executionCtx.waitUntil(c.get('wakeUp')(c.get('requestId')));
+    const file = await c.get('services').content.restoreVersion(c.get('principal').userId, id, versionId);
+    c.get('written')();
     return c.json(file, 200);
   });
 }

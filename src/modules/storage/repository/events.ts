@@ -1,8 +1,36 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm';
 import { type StorageEvent, storageEventSchema } from '../../../contracts/storage.ts';
 import type { Database } from '../../../core/database/client.ts';
-import { files, outbox, versions } from '../../../core/database/schema/storage.ts';
-import type { StorageRepository } from '../ports.ts';
+import { files, objects, outbox, versions } from '../../../core/database/schema/storage.ts';
+import type { EventRepository } from '../ports/files.ts';
+
+export function createEventRepository(db: Database): EventRepository {
+  return {
+    events: (after, limit) => readEvents(db, after, limit),
+    async versionSource(versionId) {
+      const rows = await db
+        .select({
+          fileId: files.id,
+          name: files.name,
+          contentType: versions.contentType,
+          size: versions.size,
+          sha256: objects.sha256,
+          object: {
+            id: objects.id,
+            key: objects.key,
+            encryption: objects.encryption,
+            wrappedKey: objects.wrappedKey,
+            size: objects.size,
+          },
+        })
+        .from(versions)
+        .innerJoin(objects, and(eq(objects.id, versions.objectId), eq(objects.state, 'live')))
+        .innerJoin(files, eq(files.id, versions.fileId))
+        .where(and(eq(versions.id, versionId), isNull(files.trashedAt)));
+      return rows[0];
+    },
+  };
+}
 
 /**
  * Entries behind every transaction that is still running: a row that commits late can never appear before a
@@ -27,23 +55,4 @@ export async function readEvents(db: Database, after: string | null, limit: numb
     .orderBy(asc(outbox.transactionId), asc(outbox.id))
     .limit(limit);
   return rows.map((row) => storageEventSchema.parse(row));
-}
-
-export async function versionSource(
-  db: Database,
-  versionId: string,
-): ReturnType<StorageRepository['versionSource']> {
-  const rows = await db
-    .select({
-      fileId: files.id,
-      name: files.name,
-      contentType: versions.contentType,
-      size: versions.size,
-      sha256: versions.sha256,
-      objectKey: versions.objectKey,
-    })
-    .from(versions)
-    .innerJoin(files, eq(files.id, versions.fileId))
-    .where(and(eq(versions.id, versionId), isNull(files.trashedAt)));
-  return rows[0];
 }

@@ -1,70 +1,106 @@
-import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { File } from '../../../contracts/storage.ts';
 import type { Database } from '../../../core/database/client.ts';
-import { idToUuid } from '../../../core/database/columns.ts';
-import { versionAnalysis, visibleFiles } from '../../../core/database/schema/published.ts';
-import { files, versions } from '../../../core/database/schema/storage.ts';
-import type { StoredVersion } from '../ports.ts';
+import { uuidToId } from '../../../core/database/columns.ts';
+import { versionAnalysis } from '../../../core/database/schema/published.ts';
+import { drives, files, objects, versions } from '../../../core/database/schema/storage.ts';
+import type { Actor } from '../ports/actor.ts';
+import type { Content } from '../ports/files.ts';
+import { isVisibleTo, rankIn, uuid } from './access.ts';
 
-export const uuid = (id: string | null): SQL => (id === null ? sql`null::uuid` : sql`${idToUuid(id)}::uuid`);
+/** The path as far as the actor may know it. */
+const pathFor = (actor: Actor): SQL<string> =>
+  actor.kind === 'user'
+    ? sql<string>`storage.path_for(${uuid(actor.userId)}, ${files.id})`
+    : sql<string>`storage.path_below(${uuid(actor.rootId)}, ${files.id})`;
 
-/**
- * The one condition under which a user gets to see a file. `offset 0` keeps it a look-up by id for each candidate;
- * as a join the planner would walk through all of the user's files for one page of a folder.
- */
-export const isVisibleTo = (userId: string): SQL =>
-  sql`exists (select from ${visibleFiles(userId)} visible where visible.file_id = ${files.id} offset 0)`;
+/** The folder around it, where the actor gets to see that. */
+const parentFor = (actor: Actor): SQL<string | null> =>
+  actor.kind === 'user'
+    ? sql<string | null>`(select parent.id from storage.files parent where parent.id = ${files.parentId}
+        and (parent.scope_id = ${files.scopeId} or ${rankIn(actor, sql`parent`)} is not null))`
+    : sql<string | null>`nullif(${files.parentId}, (select root.parent_id from storage.files root
+        where root.id = ${uuid(actor.rootId)} and root.id = ${files.id}))`;
 
-/** Children of a folder, or of the root of the user's own drive. */
-export const childOf = (userId: string, parentId: string | null): SQL | undefined =>
-  parentId === null ? and(isNull(files.parentId), eq(files.ownerId, userId)) : eq(files.parentId, parentId);
+const favouriteOf = (actor: Actor): SQL<boolean> =>
+  actor.kind === 'user'
+    ? sql<boolean>`exists (select from storage.favourites favourite
+        where favourite.file_id = ${files.id} and favourite.user_id = ${uuid(actor.userId)})`
+    : sql<boolean>`false`;
 
-/** Structure changes of one drive exclude each other; additions only exclude structure changes. */
-export const lockDrive = (owner: SQL, mode: 'shared' | 'exclusive'): SQL =>
-  mode === 'shared'
-    ? sql`select pg_advisory_xact_lock_shared(hashtextextended(${owner}::text, 0))`
-    : sql`select pg_advisory_xact_lock(hashtextextended(${owner}::text, 0))`;
+/** Rows as the wire shows them: one query, path, role and state of the analysis included. */
+export function selectFiles(db: Database, actor: Actor) {
+  return (where: SQL | undefined) => selectAnyFiles(db, actor)(and(isVisibleTo(actor), where));
+}
 
-export const ownerOf = (fileId: string): SQL =>
-  sql`(select f.owner_id from storage.files f where f.id = ${uuid(fileId)})`;
-
-/** Rows as the wire shows them: one query, path and state of the analysis included. */
-export function selectFiles(db: Database, userId: string) {
+/** The same without asking whether the actor may see them, trash included: `where` has to. */
+export function selectAnyFiles(db: Database, actor: Actor) {
   return (where: SQL | undefined) =>
     db
       .select({
         id: files.id,
         kind: files.kind,
         name: files.name,
-        parentId: files.parentId,
-        path: sql<string>`storage.path_of(${files.id})`,
+        driveId: files.driveId,
+        driveKind: drives.kind,
+        parentId: parentFor(actor),
+        path: pathFor(actor),
+        role: sql<File['role']>`storage.role_of(${rankIn(actor)})`,
         size: versions.size,
         contentType: versions.contentType,
-        sha256: versions.sha256,
+        sha256: objects.sha256,
+        etag: objects.etag,
+        content: objects.state,
         versionId: versions.id,
         versionNumber: versions.number,
+        tags: files.tags,
+        metadata: files.metadata,
+        favourite: favouriteOf(actor),
+        trashedAt: files.trashedAt,
         analysisStatus: versionAnalysis.status,
         analysisReason: versionAnalysis.reason,
         createdAt: files.createdAt,
         updatedAt: files.updatedAt,
       })
       .from(files)
+      .innerJoin(drives, eq(drives.id, files.driveId))
       .leftJoin(versions, eq(versions.id, files.currentVersionId))
+      .leftJoin(objects, eq(objects.id, versions.objectId))
       .leftJoin(versionAnalysis, eq(versionAnalysis.versionId, versions.id))
-      .where(and(isVisibleTo(userId), where))
+      .where(where)
       .$dynamic();
 }
 
 type FileRow = Awaited<ReturnType<ReturnType<typeof selectFiles>>>[number];
 
+export const driveIdOf = (uuid: string, kind: 'person' | 'workspace'): string =>
+  uuidToId(kind === 'workspace' ? 'wsp' : 'usr', uuid);
+
 export function toFile(row: FileRow): File {
-  const { versionId, versionNumber, analysisStatus, analysisReason, createdAt, updatedAt, ...rest } = row;
+  const {
+    versionId,
+    versionNumber,
+    analysisStatus,
+    analysisReason,
+    driveId,
+    driveKind,
+    parentId,
+    etag,
+    trashedAt,
+    createdAt,
+    updatedAt,
+    ...rest
+  } = row;
   return {
     ...rest,
+    driveId: driveIdOf(driveId, driveKind),
+    parentId: parentId === null ? null : uuidToId('file', parentId),
+    etag: etag === null ? null : `"${etag}"`,
     version: versionId && versionNumber ? { id: versionId, number: versionNumber } : null,
     analysis: versionId
       ? { status: analysisStatus ?? 'pending', ...(analysisReason ? { reason: analysisReason } : {}) }
       : null,
+    trashedAt: trashedAt?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
   };
@@ -74,56 +110,60 @@ export function firstFile(rows: readonly FileRow[]): File | undefined {
   return rows[0] && toFile(rows[0]);
 }
 
+const versionColumns = {
+  id: versions.id,
+  number: versions.number,
+  contentType: versions.contentType,
+  label: versions.label,
+  createdBy: versions.createdBy,
+  createdAt: versions.createdAt,
+};
+
+const objectColumns = {
+  id: objects.id,
+  key: objects.key,
+  encryption: objects.encryption,
+  wrappedKey: objects.wrappedKey,
+  size: objects.size,
+  state: objects.state,
+  etag: objects.etag,
+  sha256: objects.sha256,
+};
+
 export function selectVersions(db: Database) {
   return db
-    .select({
-      id: versions.id,
-      number: versions.number,
-      objectKey: versions.objectKey,
-      size: versions.size,
-      sha256: versions.sha256,
-      contentType: versions.contentType,
-      createdAt: versions.createdAt,
-    })
+    .select({ ...versionColumns, object: objectColumns })
     .from(versions)
+    .innerJoin(objects, eq(objects.id, versions.objectId))
+    .innerJoin(files, eq(files.id, versions.fileId))
     .$dynamic();
 }
 
-/** Name, kind and current version of a file in one query: all that a download needs. */
-export async function currentVersion(
+/** Name, kind and one version of a file in one query: the current one, or the one that is named. */
+export async function contentOf(
   db: Database,
-  userId: string,
+  actor: Actor,
   fileId: string,
-): Promise<{ name: string; kind: 'file' | 'folder'; version: StoredVersion | null } | undefined> {
+  versionId?: string,
+): Promise<Content | undefined> {
+  const wanted =
+    versionId === undefined
+      ? eq(versions.id, files.currentVersionId)
+      : and(eq(versions.id, versionId), eq(versions.fileId, files.id));
   const rows = await db
-    .select({ name: files.name, kind: files.kind, version: versions })
+    .select({
+      fileId: files.id,
+      name: files.name,
+      kind: files.kind,
+      version: versionColumns,
+      object: objectColumns,
+    })
     .from(files)
-    .leftJoin(versions, eq(versions.id, files.currentVersionId))
-    .where(and(eq(files.id, fileId), isVisibleTo(userId)));
-  return rows[0];
-}
-
-/** What stands in the way of a new entry, asked before its bytes are taken in. */
-export async function obstacle(
-  db: Database,
-  userId: string,
-  place: { parentId: string | null; nameKey: string },
-): Promise<'folder_not_found' | 'name_conflict' | undefined> {
-  const parent =
-    place.parentId === null ? sql`true` : sql`exists (${selectFolder(db, userId, place.parentId)})`;
-  const sibling = db
-    .select({ id: files.id })
-    .from(files)
-    .where(and(childOf(userId, place.parentId), eq(files.nameKey, place.nameKey), isVisibleTo(userId)));
-  const result = await db.execute(sql`select ${parent} as parent, exists (${sibling}) as sibling`);
-  const row = result.rows[0];
-  if (row?.parent !== true) return 'folder_not_found';
-  return row.sibling === true ? 'name_conflict' : undefined;
-}
-
-function selectFolder(db: Database, userId: string, folderId: string) {
-  return db
-    .select({ id: files.id })
-    .from(files)
-    .where(and(eq(files.id, folderId), eq(files.kind, 'folder'), isVisibleTo(userId)));
+    .leftJoin(versions, wanted)
+    .leftJoin(objects, eq(objects.id, versions.objectId))
+    .where(and(eq(files.id, fileId), isVisibleTo(actor)));
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const { version, object, ...file } = row;
+  return { ...file, version: version && object && { ...version, object } };
 }

@@ -1,44 +1,14 @@
 import { eq, type SQL, sql } from 'drizzle-orm';
-import type { File } from '../../../contracts/storage.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { violatesUnique } from '../../../core/database/errors.ts';
-import { visibleFiles } from '../../../core/database/schema/published.ts';
 import { files } from '../../../core/database/schema/storage.ts';
-import type { NewVersion, Place } from '../ports.ts';
-import { firstFile, lockDrive, ownerOf, selectFiles, uuid } from './queries.ts';
+import { MAX_DEPTH } from '../models/names.ts';
+import { asUser } from '../ports/actor.ts';
+import type { FileRepository, Place } from '../ports/files.ts';
+import { driveOf, ensureDrive, lockDrives, may, uuid } from './access.ts';
+import { firstFile, selectFiles } from './queries.ts';
 
-const visibleTo = (userId: string): SQL => sql`(select visible.file_id from ${visibleFiles(userId)} visible)`;
-
-/** One row with the drive's owner if something may be put there, none otherwise. */
-const placeFor = (userId: string, parentId: string | null): SQL =>
-  parentId === null
-    ? sql`select ${uuid(userId)} as owner_id`
-    : sql`select p.owner_id from storage.files p
-        where p.id = ${uuid(parentId)} and p.kind = 'folder' and p.id in ${visibleTo(userId)}`;
-
-const ownerOfPlace = (userId: string, parentId: string | null): SQL =>
-  parentId === null ? uuid(userId) : ownerOf(parentId);
-
-const versionValues = (version: NewVersion, userId: string): SQL =>
-  sql`${version.objectKey}, ${version.size}::bigint, ${version.sha256}, ${version.contentType}, ${uuid(userId)}`;
-
-/** The statement and the row it leaves, as one transaction behind the lock of the drive. */
-async function writeFile(
-  db: Database,
-  userId: string,
-  fileId: string,
-  lock: SQL,
-  statement: SQL,
-): Promise<{ file: File | undefined; written: boolean }> {
-  const [, written, rows] = await db.batch([
-    db.execute(lock),
-    db.execute(statement),
-    selectFiles(db, userId)(eq(files.id, fileId)),
-  ]);
-  return { file: firstFile(rows), written: written.rows.length > 0 };
-}
-
-async function orNameConflict<T>(operation: Promise<T>): Promise<T | 'name_conflict'> {
+export async function orNameConflict<T>(operation: Promise<T>): Promise<T | 'name_conflict'> {
   try {
     return await operation;
   } catch (error) {
@@ -47,79 +17,60 @@ async function orNameConflict<T>(operation: Promise<T>): Promise<T | 'name_confl
   }
 }
 
-export async function insertFile(
-  db: Database,
-  userId: string,
-  id: string,
-  place: Place,
-  version: NewVersion,
-): Promise<File | 'folder_not_found' | 'name_conflict'> {
-  const statement = sql`
-    with place as (${placeFor(userId, place.parentId)}),
-    file as (
-      insert into storage.files (id, owner_id, parent_id, kind, name, name_key, current_version_id, version_count)
-      select ${uuid(id)}, place.owner_id, ${uuid(place.parentId)}, 'file', ${place.name}, ${place.nameKey},
-        ${uuid(version.id)}, 1 from place
-      returning id
-    ), version as (
-      insert into storage.versions (id, file_id, number, object_key, size, sha256, content_type, created_by)
-      select ${uuid(version.id)}, file.id, 1, ${versionValues(version, userId)} from file
-      returning id, file_id
-    )
-    insert into storage.outbox (type, file_id, version_id)
-    select 'version.created', version.file_id, version.id from version returning id`;
-  const lock = lockDrive(ownerOfPlace(userId, place.parentId), 'shared');
-  const result = await orNameConflict(writeFile(db, userId, id, lock, statement));
-  return result === 'name_conflict' ? result : (result.file ?? 'folder_not_found');
-}
+/** Where something new goes, one row if the place is there at all: drive, scope, rank of the user, depth. */
+export const placeFor = (userId: string, { driveId, parentId }: Omit<Place, 'name' | 'nameKey'>): SQL =>
+  parentId === null
+    ? sql`select d.id as drive_id, null::uuid as parent_id, d.id as scope_id,
+        storage.rank_in(${uuid(userId)}, d.id) as rank, 0 as depth
+        from storage.drives d where d.id = ${uuid(driveId)}`
+    : sql`select p.drive_id, p.id as parent_id, p.scope_id,
+        storage.rank_in(${uuid(userId)}, p.scope_id) as rank, storage.depth_of(p.id) as depth
+        from storage.files p where p.id = ${uuid(parentId)} and p.kind = 'folder' and p.trashed_at is null`;
+
+export const driveOfPlace = ({ driveId, parentId }: Omit<Place, 'name' | 'nameKey'>): SQL =>
+  parentId === null ? uuid(driveId) : driveOf(parentId);
 
 export async function insertFolder(
   db: Database,
+  defaultEntries: number,
   userId: string,
   id: string,
   place: Place,
-): Promise<File | 'folder_not_found' | 'name_conflict'> {
+): ReturnType<FileRepository['insertFolder']> {
   const statement = sql`
-    with place as (${placeFor(userId, place.parentId)}),
+    with place as (${placeFor(userId, place)}),
     folder as (
-      insert into storage.files (id, owner_id, parent_id, kind, name, name_key)
-      select ${uuid(id)}, place.owner_id, ${uuid(place.parentId)}, 'folder', ${place.name}, ${place.nameKey} from place
-      returning id
+      insert into storage.files (id, drive_id, parent_id, scope_id, kind, name, name_key, created_by)
+      select ${uuid(id)}, place.drive_id, place.parent_id, place.scope_id, 'folder', ${place.name}, ${place.nameKey},
+        ${uuid(userId)}
+      from place join storage.drives d on d.id = place.drive_id
+      where place.rank >= 3 and place.depth < ${MAX_DEPTH}
+        and d.entry_count < coalesce(d.quota_entries, ${defaultEntries})
+      returning id, drive_id, scope_id
     )
-    insert into storage.outbox (type, file_id) select 'folder.created', folder.id from folder returning id`;
-  const lock = lockDrive(ownerOfPlace(userId, place.parentId), 'shared');
-  const result = await orNameConflict(writeFile(db, userId, id, lock, statement));
-  return result === 'name_conflict' ? result : (result.file ?? 'folder_not_found');
+    insert into storage.outbox (type, drive_id, scope_id, file_id, actor_id)
+    select 'folder.created', folder.drive_id, folder.scope_id, folder.id, ${uuid(userId)} from folder returning id`;
+  const result = await orNameConflict(
+    db.batch([
+      db.execute(ensureDrive(userId, place.driveId)),
+      db.execute(lockDrives(driveOfPlace(place))),
+      db.execute(statement),
+      selectFiles(db, asUser(userId))(eq(files.id, id)),
+      db.execute(placeFor(userId, place)),
+    ]),
+  );
+  if (result === 'name_conflict') return result;
+  const [, , written, rows, found] = result;
+  return (written.rows.length > 0 ? firstFile(rows) : undefined) ?? refusalOf(found.rows[0]);
 }
 
-export async function insertVersion(
-  db: Database,
-  userId: string,
-  fileId: string,
-  expectedVersionId: string,
-  version: NewVersion,
-): Promise<File | 'changed' | undefined> {
-  const statement = sql`
-    with target as (
-      update storage.files f
-      set current_version_id = ${uuid(version.id)}, version_count = f.version_count + 1, updated_at = now()
-      where f.id = ${uuid(fileId)} and f.current_version_id = ${uuid(expectedVersionId)} and f.id in ${visibleTo(userId)}
-      returning f.id, f.version_count
-    ), version as (
-      insert into storage.versions (id, file_id, number, object_key, size, sha256, content_type, created_by)
-      select ${uuid(version.id)}, target.id, target.version_count, ${versionValues(version, userId)} from target
-      returning id, file_id
-    )
-    insert into storage.outbox (type, file_id, version_id)
-    select 'version.created', version.file_id, version.id from version returning id`;
-  const { file, written } = await writeFile(
-    db,
-    userId,
-    fileId,
-    lockDrive(ownerOf(fileId), 'shared'),
-    statement,
-  );
-  return written || file === undefined ? file : 'changed';
+function refusalOf(
+  place: Record<string, unknown> | undefined,
+): 'folder_not_found' | 'role_required' | 'folder_too_deep' | 'quota_exceeded' {
+  const rank = Number(place?.rank ?? 0);
+  if (rank === 0) return 'folder_not_found';
+  if (rank < 3) return 'role_required';
+  return Number(place?.depth) >= MAX_DEPTH ? 'folder_too_deep' : 'quota_exceeded';
 }
 
 /** Renames, moves, or both. `not_moved`: the target is no folder of the user's, or lies below the file itself. */
@@ -128,48 +79,91 @@ export async function updateFile(
   userId: string,
   fileId: string,
   change: { name?: string; nameKey?: string; parentId?: string | null },
-): Promise<File | 'name_conflict' | 'not_moved' | undefined> {
+): ReturnType<FileRepository['update']> {
   const { name, nameKey, parentId } = change;
+  const actor = asUser(userId);
   const statement = sql`
     with recursive above (id, parent_id) as (
       select p.id, p.parent_id from storage.files p
-      where p.id = ${uuid(parentId ?? null)} and p.kind = 'folder' and p.id in ${visibleTo(userId)}
+      where p.id = ${uuid(parentId ?? null)} and p.kind = 'folder' and p.trashed_at is null
+        and ${may(actor, 'editor', sql`p`)}
       union all
       select p.id, p.parent_id from storage.files p join above on p.id = above.parent_id
     ), changed as (
       update storage.files f set
         name = coalesce(${name ?? null}::text, f.name),
         name_key = coalesce(${nameKey ?? null}::text, f.name_key),
-        parent_id = ${parentId === undefined ? sql`f.parent_id` : uuid(parentId)},
-        updated_at = now()
-      where f.id = ${uuid(fileId)} and f.id in ${visibleTo(userId)}
+        parent_id = ${parentId === undefined ? sql`f.parent_id` : uuid(parentId)}
+      where f.id = ${uuid(fileId)} and f.trashed_at is null and ${may(actor, 'editor', sql`f`)}
         and ${parentId ? sql`exists (select from above)` : sql`true`}
         and not exists (select from above where above.id = f.id)
-      returning f.id
+      returning f.id, f.drive_id, f.scope_id
     )
-    insert into storage.outbox (type, file_id)
-    select ${parentId === undefined ? 'file.renamed' : 'file.moved'}, changed.id from changed returning id`;
-  const lock = lockDrive(ownerOf(fileId), 'exclusive');
-  const result = await orNameConflict(writeFile(db, userId, fileId, lock, statement));
+    insert into storage.outbox (type, drive_id, scope_id, file_id, actor_id)
+    select ${parentId === undefined ? 'file.renamed' : 'file.moved'}, changed.drive_id, changed.scope_id, changed.id,
+      ${uuid(userId)} from changed returning id`;
+  const result = await orNameConflict(
+    db.batch([
+      db.execute(lockDrives(driveOf(fileId))),
+      db.execute(statement),
+      selectFiles(db, actor)(eq(files.id, fileId)),
+    ]),
+  );
   if (result === 'name_conflict') return result;
-  return result.written || result.file === undefined ? result.file : 'not_moved';
+  const [, written, rows] = result;
+  const file = firstFile(rows);
+  return written.rows.length > 0 || file === undefined ? file : 'not_moved';
 }
 
 /** One event for each entry, so that readers of the outbox need not know the tree. */
 export async function trashFile(db: Database, userId: string, fileId: string): Promise<boolean> {
   const statement = sql`
     with recursive below (id) as (
-      select f.id from storage.files f where f.id = ${uuid(fileId)} and f.id in ${visibleTo(userId)}
+      select f.id from storage.files f
+      where f.id = ${uuid(fileId)} and f.trashed_at is null and ${may(asUser(userId), 'editor', sql`f`)}
       union all
       select f.id from storage.files f join below on f.parent_id = below.id where f.trashed_at is null
     ), trashed as (
-      update storage.files f set trashed_at = now() where f.id in (select id from below) and f.trashed_at is null
-      returning f.id
+      update storage.files f set trashed_at = now(), trash_root_id = ${uuid(fileId)}, trashed_by = ${uuid(userId)}
+      where f.id in (select id from below) and f.trashed_at is null
+      returning f.id, f.drive_id, f.scope_id
     )
-    insert into storage.outbox (type, file_id) select 'file.trashed', trashed.id from trashed returning id`;
-  const [, written] = await db.batch([
-    db.execute(lockDrive(ownerOf(fileId), 'exclusive')),
-    db.execute(statement),
-  ]);
+    insert into storage.outbox (type, drive_id, scope_id, file_id, actor_id)
+    select 'file.trashed', trashed.drive_id, trashed.scope_id, trashed.id, ${uuid(userId)} from trashed returning id`;
+  const [, written] = await db.batch([db.execute(lockDrives(driveOf(fileId))), db.execute(statement)]);
   return written.rows.length > 0;
+}
+
+/** The old content becomes a new version; it shares the immutable object. */
+export async function restoreVersion(
+  db: Database,
+  userId: string,
+  fileId: string,
+  versionId: string,
+  newVersionId: string,
+): ReturnType<FileRepository['restoreVersion']> {
+  const actor = asUser(userId);
+  const statement = sql`
+    with old as (
+      select v.* from storage.versions v where v.id = ${uuid(versionId)} and v.file_id = ${uuid(fileId)}
+    ), target as (
+      update storage.files f set current_version_id = ${uuid(newVersionId)}, version_count = f.version_count + 1,
+        size = old.size, updated_at = now()
+      from old where f.id = old.file_id and f.trashed_at is null and ${may(actor, 'editor', sql`f`)}
+      returning f.id, f.version_count, f.drive_id, f.scope_id
+    ), version as (
+      insert into storage.versions (id, file_id, drive_id, number, object_id, size, content_type, announced_type, created_by)
+      select ${uuid(newVersionId)}, target.id, target.drive_id, target.version_count, old.object_id, old.size,
+        old.content_type, old.announced_type, ${uuid(userId)} from target, old
+      returning id
+    )
+    insert into storage.outbox (type, drive_id, scope_id, file_id, version_id, actor_id)
+    select 'version.created', target.drive_id, target.scope_id, target.id, version.id, ${uuid(userId)}
+    from target, version returning id`;
+  const [, written, rows] = await db.batch([
+    db.execute(lockDrives(driveOf(fileId))),
+    db.execute(statement),
+    selectFiles(db, actor)(eq(files.id, fileId)),
+  ]);
+  return written.rows.length > 0 ? firstFile(rows) : undefined;
 }

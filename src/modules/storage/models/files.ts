@@ -1,35 +1,25 @@
 import { z } from '@hono/zod-openapi';
-import { fileIdSchema, timestampSchema, versionIdSchema } from '../../contracts/storage.ts';
-import { plainTextSchema } from '../../core/http/plain-text.ts';
+import { driveIdSchema, fileIdSchema, timestampSchema, versionIdSchema } from '../../../contracts/storage.ts';
+import { nameSchema } from './names.ts';
 
-const MAX_NAME_BYTES = 255;
 /** What the column holds. */
 const MAX_VERSIONS = 2 ** 31 - 1;
 
-/** Names are kept as sent. Refused is what could not be one step of a path. */
-export const nameSchema = plainTextSchema
-  .min(1, 'must not be empty')
-  .refine(
-    (name) => new TextEncoder().encode(name).length <= MAX_NAME_BYTES,
-    `must have at most ${MAX_NAME_BYTES} bytes in UTF-8`,
-  )
-  .refine((name) => !/[/\\]/.test(name), 'must not contain a slash or backslash')
-  .refine((name) => name !== '.' && name !== '..', 'must not be . or ..')
-  .refine((name) => name.trim() !== '', 'must not be blank');
-
-/** Two names are the same name if they differ only in case or in Unicode composition. */
-export function nameKey(name: string): string {
-  return name.normalize('NFC').toLowerCase().normalize('NFC');
-}
+export const conflictSchema = z.enum(['fail', 'rename', 'replace']);
 
 export const uploadQuerySchema = z.object({
   /** Required unless the body is multipart and its file part has a name. */
   name: nameSchema.optional(),
+  /** A folder; else the root of the drive, one's own unless told. */
   parentId: fileIdSchema.optional(),
+  driveId: driveIdSchema.optional(),
+  /** What to do when there is something of this name: refuse, find another name, or write a new version of it. */
+  conflict: conflictSchema.default('fail'),
 });
 
 export const listQuerySchema = z.object({
   parentId: fileIdSchema.optional(),
+  driveId: driveIdSchema.optional(),
   cursor: fileIdSchema.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
@@ -38,7 +28,11 @@ export const fileParamsSchema = z.object({ id: fileIdSchema });
 export const versionParamsSchema = z.object({ id: fileIdSchema, versionId: versionIdSchema });
 
 export const createFolderSchema = z
-  .strictObject({ name: nameSchema, parentId: fileIdSchema.nullable().optional() })
+  .strictObject({
+    name: nameSchema,
+    parentId: fileIdSchema.nullable().optional(),
+    driveId: driveIdSchema.optional(),
+  })
   .openapi('CreateFolder');
 
 export const updateFileSchema = z
@@ -54,8 +48,13 @@ export const versionSchema = z
     id: versionIdSchema,
     number: z.int().positive(),
     size: z.int().nonnegative(),
-    sha256: z.string(),
+    /** Null for a short while after an upload in parts, until somebody has read the bytes. */
+    sha256: z.string().nullable(),
+    etag: z.string(),
     contentType: z.string(),
+    content: z.enum(['live', 'missing', 'corrupt', 'infected']),
+    label: z.string().nullable(),
+    createdBy: z.string(),
     createdAt: timestampSchema,
     current: z.boolean(),
   })

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import {
+  accessTokenConfigSchema,
+  cacheConfigSchema,
+  databaseConfigSchema,
+  fetcherSchema,
+  objectsConfigSchema,
+  runtimeConfigSchema,
+  serviceTokenConfigSchema,
+  vaultConfigRule,
+  vaultConfigSchema,
+} from '../../core/config/config.ts';
+import { queueSchema } from '../../core/events/wake-up.ts';
+import { keyringSchema } from '../../core/security/keyring.ts';
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const count = () => z.coerce.number().int().positive();
+
+/** What the module is told (docs/environment.md). */
+const variables = z.object({
+  ...runtimeConfigSchema.shape,
+  ...databaseConfigSchema.shape,
+  ...cacheConfigSchema.shape,
+  ...objectsConfigSchema.shape,
+  ...vaultConfigSchema.shape,
+  /** Data keys of objects, secrets of webhooks, tickets of links. */
+  STORAGE_ENCRYPTION_KEYS: keyringSchema,
+  ...accessTokenConfigSchema.shape,
+  ...serviceTokenConfigSchema.shape,
+  AUTH: fetcherSchema,
+  EVENTS: queueSchema,
+  /** Previews, digests of what went straight to the store, malware. */
+  SIDECAR_URL: z.url(),
+  /** One request's body; Cloudflare's smaller plans allow 100 MB. */
+  MAX_UPLOAD_BYTES: count().default(100 * MIB),
+  /** Of a drive that has no limits of its own. */
+  DRIVE_QUOTA_BYTES: count().default(100 * GIB),
+  DRIVE_QUOTA_ENTRIES: count().default(1_000_000),
+  /** Begun in parts and not finished: for so long it can be resumed. */
+  UPLOAD_LIFETIME_SECONDS: count().default(7 * 24 * 3_600),
+  /** Of a drive that says nothing else; 0 keeps the trash for ever. */
+  TRASH_DAYS: z.coerce.number().int().min(0).default(30),
+  RATE_LIMIT_SCALE: z.coerce.number().positive().default(1),
+});
+export const storageConfigSchema = variables.superRefine(vaultConfigRule);
+export type StorageConfig = z.infer<typeof storageConfigSchema>;

@@ -1,0 +1,37 @@
+import { plainTextSchema } from '../../../core/http/plain-text.ts';
+
+export const MAX_NAME_BYTES = 255;
+/** Of folders in each other, the entry itself counted. */
+export const MAX_DEPTH = 512;
+
+/** Names are kept as sent. Refused is what could not be one step of a path. */
+export const nameSchema = plainTextSchema
+  .min(1, 'must not be empty')
+  .refine((name) => byteLength(name) <= MAX_NAME_BYTES, `must have at most ${MAX_NAME_BYTES} bytes in UTF-8`)
+  .refine((name) => !/[/\\]/.test(name), 'must not contain a slash or backslash')
+  .refine((name) => name !== '.' && name !== '..', 'must not be . or ..')
+  .refine((name) => name.trim() !== '', 'must not be blank');
+
+/** Two names are the same name if they differ only in case or in Unicode composition. */
+export function nameKey(name: string): string {
+  return name.normalize('NFC').toLowerCase().normalize('NFC');
+}
+
+/** `report.pdf` → `report (2).pdf`, cut so that it stays within the limit of names. */
+export function numberedName(name: string, number: number): string {
+  const dot = name.lastIndexOf('.');
+  const extension = dot > 0 ? name.slice(dot) : '';
+  const suffix = ` (${number})${byteLength(extension) > 32 ? '' : extension}`;
+  const stem = extension !== '' && suffix.endsWith(extension) ? name.slice(0, dot) : name;
+  return `${cutTo(stem, MAX_NAME_BYTES - byteLength(suffix))}${suffix}`;
+}
+
+function cutTo(text: string, bytes: number): string {
+  const characters = [...text];
+  while (byteLength(characters.join('')) > bytes) characters.pop();
+  return characters.join('');
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,73 @@
+import type { File, StorageEvent, VersionSource } from '../../../contracts/storage.ts';
+import type { StoredObject } from '../../../core/objects/vault.ts';
+import type { Actor } from './actor.ts';
+
+export interface StoredVersion {
+  readonly id: string;
+  readonly number: number;
+  readonly object: StoredObject & {
+    readonly state: 'live' | 'missing' | 'corrupt' | 'infected';
+    /** Without quotes. */
+    readonly etag: string;
+    readonly sha256: string | null;
+  };
+  readonly contentType: string;
+  readonly label: string | null;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+}
+
+/** A file or folder with its current content: all that a download needs. */
+export interface Content {
+  readonly fileId: string;
+  readonly name: string;
+  readonly kind: 'file' | 'folder';
+  readonly version: StoredVersion | null;
+}
+
+/** Where something new goes. `parentId` null is the root of the drive. */
+export interface Place {
+  readonly driveId: string;
+  readonly parentId: string | null;
+  readonly name: string;
+  readonly nameKey: string;
+}
+
+/** Every function sees only what the actor may see, at the moment of the call. */
+export interface FileRepository {
+  findFile(actor: Actor, fileId: string): Promise<File | undefined>;
+  findFiles(actor: Actor, fileIds: readonly string[]): Promise<File[]>;
+  listChildren(actor: Actor, placeId: string, after: string | null, limit: number): Promise<File[]>;
+  insertFolder(
+    userId: string,
+    id: string,
+    place: Place,
+  ): Promise<
+    File | 'folder_not_found' | 'role_required' | 'name_conflict' | 'folder_too_deep' | 'quota_exceeded'
+  >;
+  update(
+    userId: string,
+    fileId: string,
+    change: { name?: string; nameKey?: string; parentId?: string | null },
+  ): Promise<File | 'name_conflict' | 'not_moved' | undefined>;
+  /** The file, or the folder with all below it, to the trash. False when there was nothing to trash. */
+  trash(userId: string, fileId: string): Promise<boolean>;
+  content(actor: Actor, fileId: string): Promise<Content | undefined>;
+  contentOfVersion(actor: Actor, fileId: string, versionId: string): Promise<Content | undefined>;
+  listVersions(actor: Actor, fileId: string, before: number | null, limit: number): Promise<StoredVersion[]>;
+  restoreVersion(
+    userId: string,
+    fileId: string,
+    versionId: string,
+    newVersionId: string,
+  ): Promise<File | undefined>;
+}
+
+/** For services, whoever the owner is. */
+export interface EventRepository {
+  events(after: string | null, limit: number): Promise<StorageEvent[]>;
+  /** Undefined when the version is gone or its file in the trash. */
+  versionSource(
+    versionId: string,
+  ): Promise<(Omit<VersionSource, 'url' | 'decryption'> & { object: StoredObject }) | undefined>;
+}

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { ObjectRequest } from '../contracts/sidecar.ts';
+import type { ObjectSource } from './object-source.ts';
+import { sidecarError } from './problems.ts';
+
+/** A downloaded object on disk. */
+export interface SourceFile {
+  path: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * Streams the plaintext of an object into a temporary file.
+ * @throws AppError source_forbidden, source_gone, source_unavailable, storage_full
+ */
+export async function downloadObject(
+  source: ObjectSource,
+  request: ObjectRequest,
+  limitMilliseconds: number,
+  signal: AbortSignal,
+): Promise<SourceFile> {
+  const path = join(tmpdir(), `acs-object-${randomUUID()}`);
+  const remove = () => rm(path, { force: true });
+  const limit = AbortSignal.timeout(limitMilliseconds);
+  try {
+    const pieces = await source(request, AbortSignal.any([signal, limit]));
+    await pipeline(pieces, createWriteStream(path, { mode: 0o600 }));
+    return { path, remove };
+  } catch (error) {
+    await remove();
+    signal.throwIfAborted();
+    throw explain(error, limit);
+  }
+}
+
+function explain(error: unknown, limit: AbortSignal): unknown {
+  if (limit.aborted)
+    return sidecarError('source_unavailable', {
+      detail: 'The object store took too long to deliver the object.',
+      retryAfterSeconds: 5,
+      cause: error,
+    });
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC')
+    return sidecarError('storage_full', {
+      detail: 'Nothing was lost. Try again later.',
+      retryAfterSeconds: 60,
+    });
+  return error;
+}
