@@ -14,7 +14,8 @@ const API = '^src/modules/[^/]+/api/';
 const ADAPTERS = '^src/modules/[^/]+/adapters/';
 const SCHEMA = '^src/core/database/schema/';
 /** Where core meets a vendor; the ports beside them are free to all. */
-const CORE_ADAPTERS = '^src/core/(cache/upstash-cache|objects/s3-object-store|database/client)\\.ts$';
+const CORE_ADAPTERS =
+  '^src/core/(cache/upstash-cache|objects/(s3-[^/]+|create-vault|[^/]+-vault)|database/client)\\.ts$';
 
 const HTTP = packages('hono', '@hono');
 const DATA_VENDORS = ['@neondatabase', '@upstash', '@aws-sdk', '@smithy', '@huggingface'];

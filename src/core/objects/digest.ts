@@ -1,14 +1,16 @@
-import { transfer } from './transfer.ts';
+import { createHash } from 'node:crypto';
+import { readBlocks } from './blocks.ts';
 
 /** Of one step of a body whose digest is computed on the way (docs/decisions/0008). */
 export const BLOCK_BYTES = 256 * 1024;
 
-/** The digest resolves (lower-case hex) when the whole body has been read, and rejects if the body breaks off. */
-export function digestWhileReading(
-  body: ReadableStream<Uint8Array>,
-  size: number,
-): { body: ReadableStream<Uint8Array>; sha256: Promise<string> } {
-  return transfer(body, { size, blockBytes: BLOCK_BYTES });
+/** Reads a body to its end for nothing but its SHA-256, lower-case hex. */
+export async function digestOf(body: ReadableStream<Uint8Array> | Uint8Array): Promise<string> {
+  if (body instanceof Uint8Array) return sha256Hex(body);
+  const hash = createHash('sha256');
+  const blocks = readBlocks(body, BLOCK_BYTES);
+  for (let block = await blocks.next(); block !== undefined; block = await blocks.next()) hash.update(block);
+  return hash.digest('hex');
 }
 
 export async function sha256Hex(bytes: Uint8Array): Promise<string> {

@@ -9,7 +9,7 @@ import {
   sealedSize,
   sealFrame,
 } from './envelope.ts';
-import { fixedLengthPipe } from './fixed-length.ts';
+import { fixedLengthPipe, writeAway } from './fixed-length.ts';
 import type { ObjectStore } from './object-store.ts';
 import { type Bodies, sha256OfBytes, whole } from './plain-vault.ts';
 import { parseRange } from './range.ts';
@@ -147,13 +147,13 @@ function unsatisfiable({ size }: StoredObject): Response {
 
 /** A reader who goes away ends the frames, and they their source; frames that fail end the reader's body. */
 async function deliver(
-  frames: AsyncIterable<Uint8Array>,
+  frames: AsyncIterable<Uint8Array<ArrayBuffer>>,
   writable: WritableStream<Uint8Array>,
   onDamage: (error: EnvelopeError) => void,
 ): Promise<void> {
   const writer = writable.getWriter();
   try {
-    for await (const frame of frames) if (frame.byteLength > 0) await writer.write(frame);
+    for await (const frame of frames) await writeAway(writer, frame);
     await writer.close();
   } catch (error) {
     if (error instanceof EnvelopeError) onDamage(error);

@@ -106,7 +106,7 @@ describe('a sealed object', () => {
 
   test('with a frame of another object under the same key is refused', async () => {
     const [frames, others] = await Promise.all([seal(plaintext), seal(plaintext, 'obj_two')]);
-    const mixed = Buffer.concat([frames[0] ?? [], others[1] ?? [], ...frames.slice(2)]);
+    const mixed = Buffer.concat([...frames.slice(0, 1), ...others.slice(1, 2), ...frames.slice(2)]);
     await expect(open(mixed, plaintext.byteLength)).rejects.toThrow(EnvelopeError);
     await expect(open(Buffer.concat(frames), plaintext.byteLength, undefined, 'obj_two')).rejects.toThrow(
       EnvelopeError,

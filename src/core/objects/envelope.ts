@@ -79,10 +79,10 @@ export async function sealFrame(
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const sealed = new Uint8Array(plaintext.byteLength + FRAME_OVERHEAD_BYTES);
   sealed.set(nonce);
-  sealed.set(
-    new Uint8Array(await crypto.subtle.encrypt(parameters(nonce, place), key, plaintext)),
-    NONCE_BYTES,
-  );
+  const ciphertext = await crypto.subtle.encrypt(parameters(nonce, place), key, plaintext);
+  sealed.set(new Uint8Array(ciphertext), NONCE_BYTES);
+  // Given back now rather than when the garbage collector comes round.
+  ciphertext.transfer(0);
   return sealed;
 }
 

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
-import { readBlocks } from './blocks.ts';
-import { BLOCK_BYTES, sha256Hex } from './digest.ts';
+import { BLOCK_BYTES, digestOf, sha256Hex } from './digest.ts';
 import { ObjectRefusedError, type ObjectStore, type StoreEncryption } from './object-store.ts';
 import { transfer } from './transfer.ts';
 import type { NewObject, Vault, VaultPutOptions } from './vault.ts';
@@ -76,11 +74,4 @@ export async function sha256OfBytes(
   if (announced.sha256 !== undefined && announced.sha256 !== sha256)
     throw new ObjectRefusedError('digest_mismatch', 'the bytes have another SHA-256 than announced');
   return sha256;
-}
-
-async function digestOf(body: ReadableStream<Uint8Array>): Promise<string> {
-  const blocks = readBlocks(body, BLOCK_BYTES);
-  const hash = createHash('sha256');
-  for (let block = await blocks.next(); block; block = await blocks.next()) hash.update(block);
-  return hash.digest('hex');
 }

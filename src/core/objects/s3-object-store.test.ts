@@ -58,7 +58,8 @@ function storeAt(endpoint: string): ObjectStore {
 const newKey = () => `objects/${randomUUID()}`;
 const plain = { contentType: 'text/plain', metadata: {} };
 const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
-const read = async (key: string) => Buffer.from((await (await store.get(key))?.arrayBuffer()) ?? []);
+const read = async (key: string) =>
+  Buffer.from((await (await store.get(key))?.arrayBuffer()) ?? new ArrayBuffer(0));
 const refusal = (reason: string) => expect.objectContaining({ name: 'ObjectRefusedError', reason });
 
 /** So many faults, then none. */

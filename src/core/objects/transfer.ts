@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readBlocks } from './blocks.ts';
-import { fixedLengthPipe } from './fixed-length.ts';
+import { fixedLengthPipe, writeAway } from './fixed-length.ts';
 import { ObjectRefusedError } from './object-store.ts';
 
 export interface TransferOptions {
@@ -80,8 +80,7 @@ async function passOn(
     await writing;
     if (taken < size) reading = ahead(next);
     else digest = await ending(size === 0 ? reading : next(), hash.digest('hex'), { size, sha256 });
-    const written = seal ? await seal.block(block, index, digest !== '') : block;
-    writing = written.byteLength === 0 ? Promise.resolve() : writer.write(written);
+    writing = seal ? writeAway(writer, await seal.block(block, index, digest !== '')) : writer.write(block);
     writing.catch(() => undefined);
   }
   await writing;

@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid';
 import { parseConfig } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
 import { newId } from '../../core/database/columns.ts';
@@ -12,9 +13,11 @@ import { storageConfigSchema } from './config.ts';
 import type { MaintenanceTask } from './maintenance.ts';
 import { createEventRepository } from './repository/events.ts';
 import { createFileRepository } from './repository/files.ts';
+import { createIdempotencyRepository } from './repository/idempotency.ts';
 import { createUploadRepository } from './repository/uploads.ts';
 import { type ContentService, createContentService } from './service/content.ts';
 import { createFileService, type FileService } from './service/files.ts';
+import { createIdempotency, type Idempotency } from './service/idempotency.ts';
 import { createUploadMachine, type UploadMachine } from './service/uploads.ts';
 
 /** The use cases of the module, one per room, for handlers. */
@@ -22,6 +25,7 @@ export interface StorageServices {
   readonly files: FileService;
   readonly content: ContentService;
   readonly uploads: UploadMachine;
+  readonly idempotency: Idempotency;
 }
 
 export interface StorageDependencies {
@@ -57,6 +61,11 @@ export function createStorageDependencies(env: object): StorageDependencies {
     mediaType: async (_object, announced) => ({ contentType: announced, announcedType: null }),
     scans: false,
   });
+  const idempotency = createIdempotency({
+    repository: createIdempotencyRepository(db),
+    keyring,
+    newUuid: uuidv7,
+  });
   const files = createFileService({ files: fileRepository, newId });
   const content = createContentService({
     files: fileRepository,
@@ -67,12 +76,13 @@ export function createStorageDependencies(env: object): StorageDependencies {
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
   });
   return {
-    services: { files, content, uploads },
+    services: { files, content, uploads, idempotency },
     guard: createGuard({ config, db, auth: config.AUTH }),
     serviceTokenSecret: config.SERVICE_TOKEN_SECRET,
     wakeUp: createQueueWakeUp(config.EVENTS, logger),
     logger,
-    maintenance: [],
+    maintenance: [
+      { name: 'idempotency keys', run: idempotency.removeOld },],
     check: async () => {
       await Promise.all([db.execute('select 1'), store.check()]);
     },

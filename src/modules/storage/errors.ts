@@ -20,6 +20,8 @@ export const storageError = defineErrors({
   upload_incomplete: { status: 400, title: 'The upload ended early' },
   range_not_satisfiable: { status: 416, title: 'The range is outside of the file' },
   invalid_multipart: { status: 400, title: 'The multipart body has no file' },
+  idempotency_key_reused: { status: 422, title: 'This idempotency key was given to another call' },
+  idempotency_in_progress: { status: 409, title: 'The call of this idempotency key is still running' },
   quota_exceeded: { status: 507, title: 'There is no room left in the drive' },
   encryption_unavailable: { status: 503, title: 'The store does not encrypt as it has to' },
 });

@@ -23,23 +23,50 @@ export interface ClamdOptions {
 export function createClamd(address: string, options: ClamdOptions): Scanner {
   const target = parseAddress(address);
   return async (open, signal) => {
-    const socket = connect(target);
-    const reply = readReply(socket);
-    // Awaited below, unless something else fails first.
-    reply.catch(() => undefined);
-    const onAbort = () => socket.destroy();
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await within(CONNECT_LIMIT_MS, once(socket, 'connect'));
-      await sendAll(socket, await open(), reply, options.idleMilliseconds);
-      return understand(await within(options.scanMilliseconds, reply));
+      return await converse(connect(target), open, signal, options);
     } catch (error) {
       signal.throwIfAborted();
       throw explain(error);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-      socket.destroy();
     }
+  };
+}
+
+async function converse(
+  socket: Socket,
+  open: () => Promise<AsyncIterable<Uint8Array>>,
+  signal: AbortSignal,
+  options: ClamdOptions,
+): Promise<ScanResponse> {
+  outliveFailedWrite(socket);
+  const reply = readReply(socket);
+  // Awaited below, unless something else fails first.
+  reply.catch(() => undefined);
+  const onAbort = () => socket.destroy();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await within(CONNECT_LIMIT_MS, once(socket, 'connect'));
+    await sendAll(socket, await open(), reply, options.idleMilliseconds);
+    return understand(await within(options.scanMilliseconds, reply));
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    socket.destroy();
+  }
+}
+
+/**
+ * clamd hangs up after its reply about a stream that is too large. Node destroys a socket at the first write that fails,
+ * and a reply that has arrived but was not read yet is gone (measured: one time in three). So the first failure only
+ * ends the writing; reading goes on until the reply, or until it fails as well.
+ */
+function outliveFailedWrite(socket: Socket): void {
+  const destroy = socket.destroy.bind(socket);
+  let isFirst = true;
+  socket.destroy = (error) => {
+    const isHangUp = error !== undefined && 'syscall' in error && error.syscall === 'write';
+    if (!isHangUp || !isFirst) return destroy(error);
+    isFirst = false;
+    return socket;
   };
 }
 
@@ -90,7 +117,8 @@ function readReply(socket: Socket): Promise<string> {
       else if (text.length > LONGEST_REPLY) reject(new Error('clamd talks without end'));
     });
     socket.on('error', reject);
-    socket.on('close', () => reject(new Error('clamd closed the connection without a reply')));
+    const onEnd = () => reject(new Error('clamd closed the connection without a reply'));
+    socket.on('end', onEnd).on('close', onEnd);
   });
 }
 

@@ -74,7 +74,7 @@ export async function newEstate(api: Client, installation: Installation): Promis
         installation,
         `select
            (select jsonb_agg(jsonb_build_array(id, name, version_count, trashed_at) order by id)
-              from storage.files where owner_id = $1::uuid) as files,
+              from storage.files where drive_id = $1::uuid) as files,
            (select jsonb_agg(jsonb_build_array(id, email, name, role, disabled_at, deleted_at) order by id)
               from auth.users where id = $1::uuid or workspace_id = $2::uuid) as users,
            (select jsonb_build_array(name, deleted_at) from auth.workspaces where id = $2::uuid) as workspace,

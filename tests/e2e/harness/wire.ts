@@ -99,14 +99,25 @@ export const fileSchema = z.strictObject({
   id: fileId,
   kind: z.enum(['file', 'folder']),
   name: z.string(),
+  driveId: z.string().regex(/^(usr|wsp)_[0-9a-f]{32}$/),
   parentId: fileId.nullable(),
   path: z.string().startsWith('/'),
+  role: z.enum(['viewer', 'commenter', 'editor', 'manager']),
   size: z.int().nonnegative().nullable(),
   contentType: z.string().nullable(),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .nullable(),
+  etag: z
+    .string()
+    .regex(/^"[\x21\x23-\x7e]+"$/)
+    .nullable(),
+  content: z.enum(['live', 'missing', 'corrupt', 'infected']).nullable(),
+  tags: z.array(z.string()),
+  metadata: z.record(z.string(), z.string()),
+  favourite: z.boolean(),
+  trashedAt: timestamp.nullable(),
   version: z
     .strictObject({ id: z.string().regex(/^ver_[0-9a-f]{32}$/), number: z.int().positive() })
     .nullable(),
@@ -132,8 +143,15 @@ export const versionPageSchema = z.strictObject({
       id: z.string().regex(/^ver_[0-9a-f]{32}$/),
       number: z.int().positive(),
       size: z.int().nonnegative(),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .nullable(),
+      etag: z.string(),
       contentType: z.string(),
+      content: z.enum(['live', 'missing', 'corrupt', 'infected']),
+      label: z.string().nullable(),
+      createdBy: z.string().startsWith('usr_'),
       createdAt: timestamp,
       current: z.boolean(),
     }),

@@ -102,8 +102,14 @@ async function saveText(
 ): Promise<Outcome | 'lease_lost' | undefined> {
   const source = await storage.versionSource(job.versionId);
   if (source === undefined) return { status: 'skipped', reason: 'The file was deleted before it was read.' };
-  const { url, size, name, contentType } = source;
-  const document = await reader.read({ url, size, name, contentType });
+  const { url, size, name, contentType, decryption } = source;
+  const document = await reader.read({
+    url,
+    size,
+    name,
+    contentType,
+    ...(decryption ? { decryption } : {}),
+  });
   if (document.status !== 'read') return document;
   await jobs.clearText(job);
   const { chunks, ...properties } = document;

@@ -1,4 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { fileSchema } from '../../../contracts/storage.ts';
 import { coreError } from '../../../core/http/app-error.ts';
 import { permit } from '../../../core/http/authorize.ts';
@@ -7,9 +8,10 @@ import { storageError } from '../errors.ts';
 import { fileParamsSchema, uploadQuerySchema } from '../models/files.ts';
 import { asUser } from '../ports/actor.ts';
 import type { StoredVersion } from '../ports/files.ts';
-import { etagOf, matchesEtag } from '../service/content.ts';
+import { etagOf, hasDigest, matchesEtag } from '../service/content.ts';
 import type { StorageApp } from './app.ts';
 import { contentHeaders } from './content-headers.ts';
+import { permitCreation } from './idempotency.ts';
 import { readUpload } from './upload-body.ts';
 
 const bytesContent = {
@@ -23,7 +25,7 @@ const uploadRoute = createRoute({
   tags: ['files'],
   summary: 'Upload a file: the body is the bytes, or multipart with a field `file`',
   description: 'With `Repr-Digest: sha-256=:…:` the bytes are checked against it.',
-  ...permit('files:write'),
+  ...permitCreation('files:write', { isSameBody: isSameUpload }),
   request: { query: uploadQuerySchema, body: uploadBody },
   responses: {
     201: json(fileSchema, 'The file'),
@@ -59,6 +61,13 @@ const downloadRoute = createRoute({
   },
 });
 
+/** Whether a repeated call brings the bytes that were answered. */
+async function isSameUpload(c: Context, { body }: { readonly body: string }): Promise<boolean> {
+  const { upload } = await readUpload(c.req.raw, c.req.query('name'));
+  const made: { sha256?: unknown } = JSON.parse(body);
+  return typeof made.sha256 === 'string' && hasDigest(upload, made.sha256);
+}
+
 export function mountContent(app: StorageApp): void {
   app.openapi(uploadRoute, async (c) => {
     const { name: queryName, ...place } = c.req.valid('query');
@@ -70,7 +79,10 @@ export function mountContent(app: StorageApp): void {
       });
     }
     const { userId } = c.get('principal');
-    const file = await c.get('services').content.createFile({ userId, name, ...place }, upload);
+    const repetition = { resourceUuid: c.get('resourceUuid'), isRepeated: c.get('isRepeated') };
+    const file = await c
+      .get('services')
+      .content.createFile({ userId, name, ...place, ...repetition }, upload);
     c.get('written')();
     return c.json(file, 201, { location: `/v1/files/${file.id}` });
   });

@@ -1,4 +1,5 @@
 import type { File, VersionSource } from '../../../contracts/storage.ts';
+import { digestOf } from '../../../core/objects/digest.ts';
 import type { Vault } from '../../../core/objects/vault.ts';
 import { storageError } from '../errors.ts';
 import type { Version } from '../models/files.ts';
@@ -48,8 +49,20 @@ export function createContentService(dependencies: ContentServiceDependencies) {
     return found(await files.findFile(asUser(target.userId), fileId));
   }
 
+  const madeBefore = (userId: string, resourceUuid: string) =>
+    files.findFile(asUser(userId), `file_${resourceUuid.replaceAll('-', '')}`);
+
   return {
-    createFile: (target: UploadTarget, upload: UploadBody) => store(target, upload),
+    /** A call that is repeated under its idempotency key finds what the first one has made. */
+    async createFile(target: UploadTarget, upload: UploadBody): Promise<File> {
+      const made =
+        target.isRepeated && target.resourceUuid
+          ? await madeBefore(target.userId, target.resourceUuid)
+          : null;
+      if (!made) return store(target, upload);
+      if (!(await hasDigest(upload, made.sha256))) throw storageError('idempotency_key_reused');
+      return made;
+    },
 
     /** @param ifMatch RFC 9110 13.1.1; null writes over whatever is there, and both versions are kept */
     async replaceContent(
@@ -115,6 +128,14 @@ export function createContentService(dependencies: ContentServiceDependencies) {
       return { ...rest, url, ...(key === null ? {} : { decryption: { id: object.id, key } }) };
     },
   };
+}
+
+/** @param sha256 lower-case hex; null is like none */
+export async function hasDigest(
+  { body, sha256: announced }: UploadBody,
+  sha256: string | null,
+): Promise<boolean> {
+  return (announced ?? (await digestOf(body))) === sha256;
 }
 
 function hasContent(content: Content | undefined): LiveContent {

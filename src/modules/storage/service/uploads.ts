@@ -24,6 +24,8 @@ export interface UploadTarget {
   readonly expectedVersionId?: string | undefined;
   /** The id of the file (or, with `targetId`, of the version) to be made; for calls that may be repeated. */
   readonly resourceUuid?: string | undefined;
+  /** An earlier try may have made it already. */
+  readonly isRepeated?: boolean | undefined;
 }
 
 export interface UploadStart {
