@@ -159,6 +159,8 @@ CREATE TABLE "storage"."uploads" (
 	"received_bytes" bigint DEFAULT 0 NOT NULL,
 	"tail_key" text,
 	"tail_bytes" bigint DEFAULT 0 NOT NULL,
+	"tail_wrapped_key" text,
+	"skipped_parts" integer[] DEFAULT '{}'::integer[] NOT NULL,
 	"metadata" text,
 	"lease_token" uuid,
 	"lease_until" timestamp (3) with time zone,
@@ -271,6 +273,7 @@ CREATE INDEX "scopes_parent_id_idx" ON "storage"."scopes" USING btree ("parent_i
 CREATE UNIQUE INDEX "uploads_object_key_key" ON "storage"."uploads" USING btree ("object_key");--> statement-breakpoint
 CREATE INDEX "uploads_user_id_idx" ON "storage"."uploads" USING btree ("user_id","id");--> statement-breakpoint
 CREATE INDEX "uploads_expires_at_idx" ON "storage"."uploads" USING btree ("expires_at") WHERE "storage"."uploads"."state" = 'active';--> statement-breakpoint
+CREATE INDEX "uploads_ended_idx" ON "storage"."uploads" USING btree ("expires_at") WHERE "storage"."uploads"."state" <> 'active';--> statement-breakpoint
 CREATE UNIQUE INDEX "webhook_deliveries_event_key" ON "storage"."webhook_deliveries" USING btree ("webhook_id","event_key");--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_due_idx" ON "storage"."webhook_deliveries" USING btree ("next_attempt_at") WHERE "storage"."webhook_deliveries"."state" = 'pending';--> statement-breakpoint
 CREATE INDEX "webhooks_drive_id_idx" ON "storage"."webhooks" USING btree ("drive_id");--> statement-breakpoint

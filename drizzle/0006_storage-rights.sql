@@ -70,6 +70,17 @@ AS $$
   ORDER BY g.principal_id, above.distance
 $$;
 --> statement-breakpoint
+-- What a workspace's role gives in its drive.
+CREATE FUNCTION storage.member_rank(permissions text[]) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT CASE
+    WHEN 'files:manage' = ANY (permissions) THEN 4
+    WHEN 'files:write' = ANY (permissions) THEN 3
+    WHEN 'files:read' = ANY (permissions) THEN 1
+    ELSE 0 END
+$$;
+--> statement-breakpoint
 -- What a user may do in a drive that is not theirs, as a rank; null for nothing. The rule of decision 0018: of each
 -- principal the nearest grant counts; a grant to the person decides over grants to their groups and workspaces at the
 -- same place and above; of what is left the highest. Whoever manages the workspace manages its drive.
@@ -77,11 +88,7 @@ CREATE FUNCTION storage.shared_rank_in(user_id uuid, scope_id uuid, drive_id uui
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
   WITH member AS (
-    SELECT CASE
-      WHEN 'files:manage' = ANY (a.permissions) THEN 4
-      WHEN 'files:write' = ANY (a.permissions) THEN 3
-      WHEN 'files:read' = ANY (a.permissions) THEN 1
-      ELSE 0 END AS rank
+    SELECT storage.member_rank(a.permissions) AS rank
     FROM auth.workspace_authority(shared_rank_in.user_id, shared_rank_in.drive_id) a
   ), granted AS (
     SELECT r.principal_id, r.rank, r.distance FROM storage.rules_in(shared_rank_in.scope_id) r
@@ -314,3 +321,45 @@ $$;
 --> statement-breakpoint
 CREATE TRIGGER outbox_tell AFTER INSERT ON storage.outbox
   FOR EACH ROW EXECUTE FUNCTION storage.tell();
+--> statement-breakpoint
+-- Owned by auth: the roles that members of workspaces can have.
+CREATE FUNCTION auth.workspace_roles() RETURNS TABLE (role text, permissions text[])
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT r.name, r.permissions FROM auth.roles r WHERE r.scope = 'workspace' $$;
+--> statement-breakpoint
+-- Owned by auth: whether somebody could sign in; who cannot, can share nothing either.
+CREATE FUNCTION auth.is_active(user_id uuid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT EXISTS (SELECT FROM auth.users u
+    WHERE u.id = is_active.user_id AND u.deleted_at IS NULL AND u.disabled_at IS NULL)
+$$;
+--> statement-breakpoint
+-- Whose links work here: the maker's, for as long as the link stands and its maker may share what is asked for.
+CREATE FUNCTION storage.link_reaches(link_id uuid, scope_id uuid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT EXISTS (SELECT FROM storage.links l
+    WHERE l.id = link_reaches.link_id AND l.revoked_at IS NULL AND (l.expires_at IS NULL OR l.expires_at > now())
+      AND auth.is_active(l.created_by) AND storage.rank_in(l.created_by, link_reaches.scope_id) >= 4)
+$$;
+--> statement-breakpoint
+-- Rights are part of what answers show.
+CREATE FUNCTION storage.count_grants() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  UPDATE storage.drives d SET generation = d.generation + 1
+    WHERE d.id IN (SELECT f.drive_id FROM touched t JOIN storage.files f ON f.id = t.file_id);
+  RETURN NULL;
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER grants_inserted AFTER INSERT ON storage.grants
+  REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION storage.count_grants();
+--> statement-breakpoint
+CREATE TRIGGER grants_updated AFTER UPDATE ON storage.grants
+  REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION storage.count_grants();
+--> statement-breakpoint
+CREATE TRIGGER grants_deleted AFTER DELETE ON storage.grants
+  REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION storage.count_grants();

@@ -9,7 +9,7 @@ app.get('/v1/files/:id', async (c) => {
   const sql = neon(c.env.DATABASE_URL);
   const id = c.req.param('id').slice('file_'.length);
   const rows = await sql`
-    select id, owner_id, parent_id, kind, name, name_key, current_version_id, version_count, trashed_at, created_at, updated_at
+    select id, drive_id, parent_id, kind, name, name_key, current_version_id, version_count, trashed_at, created_at, updated_at
     from storage.files where id = ${id}::uuid`;
   return c.json(rows[0]);
 });

@@ -74,7 +74,8 @@ export const objectsConfigSchema = z.object({
 export const vaultConfigSchema = z.object({
   OBJECT_ENCRYPTION: objectEncryptionSchema.default('none'),
   S3_KMS_KEY_ID: z.string().min(1).optional(),
-  STORAGE_ENCRYPTION_KEYS: keyringSchema.optional(),
+  /** Seals the data keys of objects and other secrets of storage. */
+  STORAGE_ENCRYPTION_KEYS: keyringSchema,
 });
 
 /** For `superRefine`: a way of encrypting without its key is a faulty environment, not a refusal of every upload. */
@@ -82,11 +83,8 @@ export function vaultConfigRule(
   config: z.infer<typeof vaultConfigSchema>,
   context: { addIssue(issue: { code: 'custom'; path: string[]; message: string }): void },
 ): void {
-  const missing = (variable: string) =>
-    context.addIssue({ code: 'custom', path: [variable], message: 'is required by OBJECT_ENCRYPTION' });
-  if (config.OBJECT_ENCRYPTION === 'sse-kms' && config.S3_KMS_KEY_ID === undefined) missing('S3_KMS_KEY_ID');
-  if (config.OBJECT_ENCRYPTION === 'envelope' && config.STORAGE_ENCRYPTION_KEYS === undefined)
-    missing('STORAGE_ENCRYPTION_KEYS');
+  if (config.OBJECT_ENCRYPTION !== 'sse-kms' || config.S3_KMS_KEY_ID !== undefined) return;
+  context.addIssue({ code: 'custom', path: ['S3_KMS_KEY_ID'], message: 'is required by OBJECT_ENCRYPTION' });
 }
 
 export const accessTokenConfigSchema = z.object({

@@ -12,20 +12,16 @@ export interface VaultDependencies {
   readonly encryption: ObjectEncryption;
   /** Under `sse-kms`: the key at the store's side. */
   readonly kmsKeyId?: string | undefined;
-  /** Wraps data keys. Without it objects under `envelope` can be neither made nor read. */
-  readonly keyring?: Keyring | undefined;
+  /** Wraps data keys. */
+  readonly keyring: Keyring;
   readonly onDamage?: OnDamage;
 }
 
 export function createVault({ store, encryption, kmsKeyId, keyring, onDamage }: VaultDependencies): Vault {
   const { multipart } = store;
-  const ring = () => {
-    if (keyring === undefined) throw new Error('there are no keys for objects under envelope encryption');
-    return keyring;
-  };
   const keyOf = async ({ id, wrappedKey }: NewObject) => {
     if (wrappedKey === null) throw new Error(`the key of ${id} is gone`);
-    return ring().open(contextOf(id), wrappedKey);
+    return keyring.open(contextOf(id), wrappedKey);
   };
   const encryptionOf = (object: NewObject) => storeEncryption(object.encryption, kmsKeyId);
   const plain = createPlainBodies(store, encryptionOf);
@@ -35,7 +31,7 @@ export function createVault({ store, encryption, kmsKeyId, keyring, onDamage }: 
   return {
     encryption,
     async prepare(id, key) {
-      const wrappedKey = encryption === 'envelope' ? await ring().seal(contextOf(id), newDataKey()) : null;
+      const wrappedKey = encryption === 'envelope' ? await keyring.seal(contextOf(id), newDataKey()) : null;
       return { id, key, encryption, wrappedKey };
     },
     put: (object, body, options) => bodies(object).put(object, body, options),
@@ -55,8 +51,8 @@ export function createVault({ store, encryption, kmsKeyId, keyring, onDamage }: 
     storedSize: (object, size) => (object.encryption === 'envelope' ? sealedSize(size) : size),
     async rewrap(object) {
       const { id, wrappedKey } = object;
-      if (wrappedKey === null || wrappedKey.startsWith(ring().currentPrefix)) return undefined;
-      return ring().seal(contextOf(id), await keyOf(object));
+      if (wrappedKey === null || wrappedKey.startsWith(keyring.currentPrefix)) return undefined;
+      return keyring.seal(contextOf(id), await keyOf(object));
     },
   };
 }

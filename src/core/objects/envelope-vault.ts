@@ -12,7 +12,7 @@ import {
 import { fixedLengthPipe, writeAway } from './fixed-length.ts';
 import type { ObjectStore } from './object-store.ts';
 import { type Bodies, sha256OfBytes, whole } from './plain-vault.ts';
-import { parseRange } from './range.ts';
+import { parseRange, unsatisfiable } from './range.ts';
 import { transfer } from './transfer.ts';
 import type { NewObject, NewPart, StoredObject } from './vault.ts';
 
@@ -48,7 +48,7 @@ export function createEnvelopeBodies(
     },
     async get(object, { range, signal } = {}) {
       const wanted = range === undefined ? undefined : parseRange(range, object.size);
-      if (wanted === 'unsatisfiable') return unsatisfiable(object);
+      if (wanted === 'unsatisfiable') return unsatisfiable(object.size);
       const plain = wanted ?? { start: 0, end: object.size };
       const sealed = sealedRange(plain, object.size);
       const answer = await store.get(object.key, {
@@ -138,11 +138,6 @@ function answerOf(answer: Response, { size }: StoredObject, { start, end }: Plai
   }
   if (isPart) headers.set('content-range', `bytes ${start}-${end - 1}/${size}`);
   return { status: isPart ? 206 : 200, headers };
-}
-
-function unsatisfiable({ size }: StoredObject): Response {
-  const headers = { 'accept-ranges': 'bytes', 'content-range': `bytes */${size}` };
-  return new Response(null, { status: 416, headers });
 }
 
 /** A reader who goes away ends the frames, and they their source; frames that fail end the reader's body. */

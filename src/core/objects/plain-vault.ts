@@ -1,5 +1,6 @@
 import { BLOCK_BYTES, digestOf, sha256Hex } from './digest.ts';
 import { ObjectRefusedError, type ObjectStore, type StoreEncryption } from './object-store.ts';
+import { unsatisfiable } from './range.ts';
 import { transfer } from './transfer.ts';
 import type { NewObject, Vault, VaultPutOptions } from './vault.ts';
 
@@ -40,7 +41,12 @@ export function createPlainBodies(
       const moving = transfer(body, { ...options, blockBytes: BLOCK_BYTES });
       return { sha256: await whole(moving, store.put(object.key, moving.body, settings)) };
     },
-    get: ({ key }, options) => store.get(key, options),
+    async get({ key, size }, options) {
+      const answer = await store.get(key, options);
+      if (answer?.status !== 416) return answer;
+      await answer.body?.cancel();
+      return unsatisfiable(size);
+    },
     presignGet: ({ key }, { seconds, ...overrides }) => store.presignGet(key, seconds, overrides),
     async putPart({ key }, uploadId, part) {
       const etag = await store.multipart.putPart(key, uploadId, part);

@@ -13,3 +13,9 @@ export function parseRange(
   const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
   return start < end ? { start, end } : 'unsatisfiable';
 }
+
+/** 416 for a representation of `size` bytes, in our words: not every store says the size. */
+export function unsatisfiable(size: number): Response {
+  const headers = { 'accept-ranges': 'bytes', 'content-range': `bytes */${size}` };
+  return new Response(null, { status: 416, headers });
+}

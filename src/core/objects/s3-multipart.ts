@@ -27,6 +27,7 @@ const MAX_PAGE = 1_000;
 
 const REASONS: Readonly<Record<string, RefusalReason>> = {
   NoSuchUpload: 'no_upload',
+  NoSuchKey: 'no_upload',
   InvalidPart: 'part_missing',
   InvalidPartOrder: 'part_order',
   EntityTooSmall: 'part_too_small',
@@ -37,7 +38,7 @@ export function createS3Multipart(s3: S3Access, head: ObjectStore['head']): Mult
   const abort: MultipartStore['abort'] = async (Key, UploadId) => {
     const command = new AbortMultipartUploadCommand({ Bucket, Key, UploadId });
     const answer = await s3.ask((client, options) => client.send(command, options));
-    if (answer instanceof S3Refusal && answer.code !== 'NoSuchUpload') throw unexpected('abort', answer);
+    if (answer instanceof S3Refusal && !isUnknownUpload(answer)) throw unexpected('abort', answer);
   };
 
   return {
@@ -122,7 +123,7 @@ async function listParts(s3: S3Access, Key: string, UploadId: string): Promise<S
     });
     const answer = await s3.ask((client, options) => client.send(command, options));
     if (answer instanceof S3Refusal) {
-      if (answer.code === 'NoSuchUpload') return undefined;
+      if (isUnknownUpload(answer)) return undefined;
       throw unexpected('list of parts', answer);
     }
     for (const { PartNumber = 0, ETag, Size = 0 } of answer.Parts ?? [])
@@ -143,6 +144,9 @@ async function complete(
   UploadId: string,
   parts: readonly StoredPart[],
 ): Promise<void> {
+  // Not every store looks: Ceph would put them into order.
+  if (parts.some(({ number }, index) => number <= (parts[index - 1]?.number ?? 0)))
+    throw new ObjectRefusedError('part_order', 'parts have to come in ascending order, each once');
   const command = new CompleteMultipartUploadCommand({
     Bucket: s3.bucket,
     Key,
@@ -152,7 +156,7 @@ async function complete(
   });
   const answer = await s3.ask((client, options) => client.send(command, options), COMPLETE_TIMEOUT_MS);
   if (!(answer instanceof S3Refusal)) return;
-  if (answer.code === 'NoSuchUpload' || answer.code === 'PreconditionFailed') {
+  if (isUnknownUpload(answer) || answer.code === 'PreconditionFailed') {
     // Its own earlier success, whose answer was lost: nobody else writes under this key.
     const size = parts.reduce((sum, part) => sum + part.size, 0);
     if ((await head(Key))?.size === size) return;
@@ -179,6 +183,11 @@ async function listUploads(s3: S3Access, page: Parameters<MultipartStore['list']
   }));
   const last = uploads.at(-1);
   return { uploads, next: answer.IsTruncated && last ? { key: last.key, uploadId: last.uploadId } : null };
+}
+
+/** Ceph calls it a missing key. */
+function isUnknownUpload({ code }: { readonly code: string }): boolean {
+  return code === 'NoSuchUpload' || code === 'NoSuchKey';
 }
 
 function unexpected(operation: string, { code }: S3Refusal): DependencyError {

@@ -27,6 +27,8 @@ let proxy: FaultProxy;
 let store: ObjectStore;
 /** Through the proxy. */
 let shaky: ObjectStore;
+/** Between attempts. */
+let pauses = 0;
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -37,6 +39,7 @@ beforeAll(async () => {
 afterEach(() => {
   proxy.fault = () => undefined;
   proxy.requests.length = 0;
+  pauses = 0;
 });
 afterAll(async () => {
   expect(server.internalErrors).toEqual([]);
@@ -52,7 +55,9 @@ function storeAt(endpoint: string): ObjectStore {
     S3_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     S3_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
   };
-  return createS3ObjectStore(config, () => Promise.resolve());
+  return createS3ObjectStore(config, async () => {
+    pauses += 1;
+  });
 }
 
 const newKey = () => `objects/${randomUUID()}`;
@@ -163,7 +168,7 @@ describe('a store that falters', () => {
     proxy.fault = times(1, 'SlowDown');
     const body = new Blob([bytes.subarray(0, 3)]).stream();
     await expect(shaky.put(newKey(), body, { ...plain, size: 3 })).rejects.toThrow(DependencyError);
-    expect(proxy.requests).toHaveLength(1);
+    expect([proxy.requests.length, pauses]).toEqual([1, 0]);
   });
 
   test('that stored bytes without saying so is believed at the second try', async () => {

@@ -10,7 +10,8 @@ export type DependencyName =
   | 'ai'
   | 'identity-provider'
   | 'email'
-  | 'breach-lookup';
+  | 'breach-lookup'
+  | 'dns';
 
 /** A dependency that did not answer, answered with a fault of its own, or is being left alone for a while. */
 export class DependencyError extends Error {

@@ -35,5 +35,9 @@ export const WORKSPACE_PERMISSIONS = [
   'invitations:write',
   'service-accounts:write',
   'audit:read',
+  /** In the workspace's drive: a viewer, an editor, and whoever manages it, whatever grants say. */
+  'files:read',
+  'files:write',
+  'files:manage',
 ] as const;
 export type WorkspacePermission = (typeof WORKSPACE_PERMISSIONS)[number];

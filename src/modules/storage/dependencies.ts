@@ -10,12 +10,14 @@ import { createS3ObjectStore } from '../../core/objects/s3-object-store.ts';
 import { createKeyring } from '../../core/security/keyring.ts';
 import { createLogger, type Logger } from '../../core/telemetry/logger.ts';
 import { storageConfigSchema } from './config.ts';
-import type { MaintenanceTask } from './maintenance.ts';
+import { createAfterWrites, type MaintenanceTask } from './maintenance.ts';
+import { createDeletionRepository } from './repository/deletions.ts';
 import { createEventRepository } from './repository/events.ts';
 import { createFileRepository } from './repository/files.ts';
 import { createIdempotencyRepository } from './repository/idempotency.ts';
 import { createUploadRepository } from './repository/uploads.ts';
 import { type ContentService, createContentService } from './service/content.ts';
+import { createDeletions } from './service/deletions.ts';
 import { createFileService, type FileService } from './service/files.ts';
 import { createIdempotency, type Idempotency } from './service/idempotency.ts';
 import { createUploadMachine, type UploadMachine } from './service/uploads.ts';
@@ -36,6 +38,7 @@ export interface StorageDependencies {
   readonly logger: Logger;
   /** What cron does, in this order. */
   readonly maintenance: readonly MaintenanceTask[];
+  readonly afterWrites: () => Promise<void> | undefined;
   /** Answers when database and object store do. */
   readonly check: () => Promise<void>;
 }
@@ -61,6 +64,7 @@ export function createStorageDependencies(env: object): StorageDependencies {
     mediaType: async (_object, announced) => ({ contentType: announced, announcedType: null }),
     scans: false,
   });
+  const deletions = createDeletions({ repository: createDeletionRepository(db), store });
   const idempotency = createIdempotency({
     repository: createIdempotencyRepository(db),
     keyring,
@@ -75,14 +79,18 @@ export function createStorageDependencies(env: object): StorageDependencies {
     newId,
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
   });
+  const maintenance: MaintenanceTask[] = [
+    { name: 'idempotency keys', run: idempotency.removeOld },
+    { name: 'object deletions', run: deletions.run, afterWrites: true },
+  ];
   return {
     services: { files, content, uploads, idempotency },
     guard: createGuard({ config, db, auth: config.AUTH }),
     serviceTokenSecret: config.SERVICE_TOKEN_SECRET,
     wakeUp: createQueueWakeUp(config.EVENTS, logger),
     logger,
-    maintenance: [
-      { name: 'idempotency keys', run: idempotency.removeOld },],
+    maintenance,
+    afterWrites: createAfterWrites(maintenance, logger, Date.now),
     check: async () => {
       await Promise.all([db.execute('select 1'), store.check()]);
     },

@@ -25,11 +25,10 @@ export function createStorageModule(): EdgeModule {
   app.use('/internal/versions/*', service);
   app.on(['POST', 'PATCH'], ['/v1/folders', '/v1/files/:id'], limitBody());
   app.use(async (c, next) => {
-    const { services, wakeUp, maintenance, logger } = dependencies(c.env);
+    const { services, wakeUp, afterWrites } = dependencies(c.env);
     c.set('services', services);
     c.set('written', () => {
-      const due = maintenance.filter(({ afterWrites }) => afterWrites);
-      c.executionCtx.waitUntil(Promise.all([wakeUp(c.get('requestId')), runMaintenance(due, logger)]));
+      c.executionCtx.waitUntil(Promise.all([wakeUp(c.get('requestId')), afterWrites()]));
     });
     await next();
   });

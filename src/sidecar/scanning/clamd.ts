@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { ScanResponse } from '../../contracts/sidecar.ts';
 import { AppError } from '../../core/http/app-error.ts';
 import { sidecarError } from '../problems.ts';
@@ -7,6 +8,11 @@ import type { Scanner } from './scan-service.ts';
 
 const CONNECT_LIMIT_MS = 5_000;
 const LONGEST_REPLY = 4_096;
+/**
+ * When clamd hangs up over its size limit, Node throws the reply away if its next write comes before the reply is read
+ * (measured: one time in three). So a connection that breaks off is tried again.
+ */
+const ATTEMPTS = 6;
 
 export interface ClamdOptions {
   /** How long clamd may take no bytes. */
@@ -23,11 +29,13 @@ export interface ClamdOptions {
 export function createClamd(address: string, options: ClamdOptions): Scanner {
   const target = parseAddress(address);
   return async (open, signal) => {
-    try {
-      return await converse(connect(target), open, signal, options);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw explain(error);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await converse(connect(target), open, signal, options);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (attempt === ATTEMPTS || !isHangUp(error)) throw explain(error);
+      }
     }
   };
 }
@@ -38,7 +46,6 @@ async function converse(
   signal: AbortSignal,
   options: ClamdOptions,
 ): Promise<ScanResponse> {
-  outliveFailedWrite(socket);
   const reply = readReply(socket);
   // Awaited below, unless something else fails first.
   reply.catch(() => undefined);
@@ -54,20 +61,8 @@ async function converse(
   }
 }
 
-/**
- * clamd hangs up after its reply about a stream that is too large. Node destroys a socket at the first write that fails,
- * and a reply that has arrived but was not read yet is gone (measured: one time in three). So the first failure only
- * ends the writing; reading goes on until the reply, or until it fails as well.
- */
-function outliveFailedWrite(socket: Socket): void {
-  const destroy = socket.destroy.bind(socket);
-  let isFirst = true;
-  socket.destroy = (error) => {
-    const isHangUp = error !== undefined && 'syscall' in error && error.syscall === 'write';
-    if (!isHangUp || !isFirst) return destroy(error);
-    isFirst = false;
-    return socket;
-  };
+function isHangUp(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
 }
 
 function parseAddress(address: string): NetConnectOpts {
@@ -93,6 +88,8 @@ async function sendAll(
   };
   await write(Buffer.from('zINSTREAM\0'));
   for await (const piece of content) {
+    // Lets the reply in, if there is one.
+    await setImmediate();
     if (isAnswered) return;
     if (piece.byteLength === 0) continue;
     socket.write(lengthOf(piece.byteLength));
@@ -117,8 +114,7 @@ function readReply(socket: Socket): Promise<string> {
       else if (text.length > LONGEST_REPLY) reject(new Error('clamd talks without end'));
     });
     socket.on('error', reject);
-    const onEnd = () => reject(new Error('clamd closed the connection without a reply'));
-    socket.on('end', onEnd).on('close', onEnd);
+    socket.on('close', () => reject(new Error('clamd closed the connection without a reply')));
   });
 }
 

@@ -3,7 +3,7 @@ import type { ObjectSource } from '../object-source.ts';
 import { createTurns, type TurnLimits } from '../turns.ts';
 
 /**
- * @param open called once, when the scanner is there
+ * @param open called when the scanner is there, and again for every new try
  * @throws AppError scanner_unavailable; whatever opening and reading throw
  */
 export type Scanner = (

@@ -10,8 +10,8 @@ export interface FakeClamd {
 }
 
 /**
- * Speaks clamd's INSTREAM and knows one signature. As the real one does, it answers and hangs up as soon as a stream is
- * larger than its limit.
+ * Speaks clamd's INSTREAM and knows one signature. As the real one does, it answers as soon as a stream is larger than
+ * its limit.
  * @param where port 0 for any, or the path of a Unix socket
  */
 export async function startFakeClamd(where: 0 | string, mostBytes = 1_000_000): Promise<FakeClamd> {
@@ -41,7 +41,9 @@ function scan(socket: Socket, mostBytes: number): void {
   let buffered = Buffer.alloc(0);
   let stream = Buffer.alloc(0);
   let isBegun = false;
+  let isAnswered = false;
   socket.on('data', (data) => {
+    if (isAnswered) return;
     buffered = Buffer.concat([buffered, data]);
     if (!isBegun) {
       if (!buffered.includes(0)) return;
@@ -56,7 +58,8 @@ function scan(socket: Socket, mostBytes: number): void {
         return void socket.end(found ? 'stream: Eicar-Test-Signature FOUND\0' : 'stream: OK\0');
       }
       if (stream.length + length > mostBytes) {
-        return void socket.end('INSTREAM size limit exceeded. ERROR\0', () => socket.destroy());
+        isAnswered = true;
+        return void socket.end('INSTREAM size limit exceeded. ERROR\0');
       }
       if (buffered.length < 4 + length) return;
       stream = Buffer.concat([stream, buffered.subarray(4, 4 + length)]);

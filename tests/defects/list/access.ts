@@ -2,6 +2,7 @@ import type { Defect } from '../defect.ts';
 
 const AUTH = 'src/modules/auth';
 const AUTHORITY = 'drizzle/0004_authority.sql';
+const RIGHTS = 'drizzle/0006_storage-rights.sql';
 const DOORS = 'drizzle/0002_published-functions.sql';
 const AUTHORIZE = ['src/core/http/authorize.test.ts'];
 const ADMINS = [`${AUTH}/service/admin-users.test.ts`];
@@ -58,9 +59,9 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
   {
     claim: 'S26',
     title: 'everybody sees the files of everybody',
-    file: DOORS,
-    find: '\n    AND f.owner_id IN (SELECT p.principal_id FROM auth.principals_of(user_id) p)',
-    replace: '',
+    file: RIGHTS,
+    find: 'ELSE storage.shared_rank_in(rank_in.user_id, s.id, s.drive_id) END',
+    replace: 'ELSE 1 END',
     tests: STORAGE,
     by: 'finds nothing of it, whatever they try',
   },
@@ -139,9 +140,9 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
   {
     claim: 'S29',
     title: 'search finds the files of everybody',
-    file: DOORS,
-    find: '\n    AND f.owner_id IN (SELECT p.principal_id FROM auth.principals_of(user_id) p)',
-    replace: '',
+    file: RIGHTS,
+    find: 'WHERE s.drive_id IN (SELECT p.principal_id FROM principals p)\n',
+    replace: '\n',
     tests: LEGS,
     by: 'is in neither leg',
   },

@@ -250,18 +250,23 @@ export const uploads = storageSchema.table(
     /** TUS: what is kept besides whole parts, under a key of its own. */
     tailKey: text('tail_key'),
     tailBytes: bytes('tail_bytes').notNull().default(0),
+    tailWrappedKey: text('tail_wrapped_key'),
+    /** TUS: numbers that are not used any more, because a writer that was given up may still bring bytes under them. */
+    skippedParts: integer('skipped_parts').array().notNull().default(sql`'{}'::integer[]`),
     /** TUS: the metadata as sent, to be shown again. */
     metadata: text('metadata'),
     /** Whoever writes to it owns it until then. */
     leaseToken: uuid('lease_token'),
     leaseUntil: at('lease_until'),
     createdAt: at('created_at').notNull().default(sql`now()`),
+    /** Once it has ended: when its row goes. */
     expiresAt: at('expires_at').notNull(),
   },
   (table) => [
     uniqueIndex('uploads_object_key_key').on(table.objectKey),
     index('uploads_user_id_idx').on(table.userId, table.id),
     index('uploads_expires_at_idx').on(table.expiresAt).where(sql`${table.state} = 'active'`),
+    index('uploads_ended_idx').on(table.expiresAt).where(sql`${table.state} <> 'active'`),
   ],
 );
 

@@ -262,8 +262,10 @@ describe('what a user acts as', () => {
   test('leaving takes away what belongs to the workspace in the same moment', async () => {
     const { id, at, people } = await workspaceOfFour(system, { newPeople: true });
     const file = idToUuid(newId('file'));
-    await system.db.execute(sql`insert into storage.files (id, owner_id, name, name_key, kind)
-      values (${file}::uuid, ${idToUuid(id)}::uuid, 'shared', 'shared', 'folder')`);
+    const drive = idToUuid(id);
+    await system.db.execute(sql`select storage.ensure_drive(${drive}::uuid, 'workspace')`);
+    await system.db.execute(sql`insert into storage.files (id, drive_id, scope_id, created_by, name, name_key, kind)
+      values (${file}::uuid, ${drive}::uuid, ${drive}::uuid, ${idToUuid(people.owner.id)}::uuid, 'shared', 'shared', 'folder')`);
     const visible = async () =>
       (
         await system.db.execute(

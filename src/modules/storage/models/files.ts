@@ -1,9 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import { driveIdSchema, fileIdSchema, timestampSchema, versionIdSchema } from '../../../contracts/storage.ts';
-import { nameSchema } from './names.ts';
+import { plainTextSchema } from '../../../core/http/plain-text.ts';
+import { metadataKeySchema, metadataValueSchema, nameSchema, tagSchema } from './names.ts';
 
 /** What the column holds. */
 const MAX_VERSIONS = 2 ** 31 - 1;
+
+const MAX_CURSOR_LENGTH = 2_000;
+const MAX_PATH_LENGTH = 16_384;
+const MAX_TAGS = 50;
 
 export const conflictSchema = z.enum(['fail', 'rename', 'replace']);
 
@@ -17,11 +22,28 @@ export const uploadQuerySchema = z.object({
   conflict: conflictSchema.default('fail'),
 });
 
-export const listQuerySchema = z.object({
-  parentId: fileIdSchema.optional(),
-  driveId: driveIdSchema.optional(),
+export const pageQuerySchema = z.object({
   cursor: fileIdSchema.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+export const listQuerySchema = pageQuerySchema.extend({
+  /** A folder; else the root of the drive, one's own unless told. */
+  parentId: fileIdSchema.optional(),
+  driveId: driveIdSchema.optional(),
+  sort: z.enum(['created', 'name', 'updated', 'size']).default('created'),
+  order: z.enum(['asc', 'desc']).default('asc'),
+  kind: z.enum(['file', 'folder']).optional(),
+  tag: tagSchema.optional(),
+  /** The `nextCursor` of a page of the same sort and order. */
+  cursor: z.string().max(MAX_CURSOR_LENGTH).optional(),
+});
+export type ListQuery = z.infer<typeof listQuerySchema>;
+
+export const pathQuerySchema = z.object({
+  /** From the root of the drive: `/folder/name`; case and Unicode composition do not matter. */
+  path: plainTextSchema.max(MAX_PATH_LENGTH).regex(/^\/+[^/]/, 'must begin with a slash and name something'),
+  driveId: driveIdSchema.optional(),
 });
 
 export const fileParamsSchema = z.object({ id: fileIdSchema });
@@ -32,16 +54,57 @@ export const createFolderSchema = z
     name: nameSchema,
     parentId: fileIdSchema.nullable().optional(),
     driveId: driveIdSchema.optional(),
+    /** `replace` gives back the folder of this name, if there is one. */
+    conflict: conflictSchema.default('fail'),
   })
   .openapi('CreateFolder');
+export type CreateFolder = z.infer<typeof createFolderSchema>;
 
 export const updateFileSchema = z
-  .strictObject({ name: nameSchema.optional(), parentId: fileIdSchema.nullable().optional() })
+  .strictObject({
+    name: nameSchema.optional(),
+    /** Moves it; null is the root of `driveId`, or of the drive it is in. */
+    parentId: fileIdSchema.nullable().optional(),
+    driveId: driveIdSchema.optional(),
+    /** `replace` puts a file of this name into the trash; folders are never replaced. */
+    conflict: conflictSchema.default('fail'),
+    tags: z
+      .array(tagSchema)
+      .max(MAX_TAGS)
+      .transform((tags) => [...new Set(tags)])
+      .optional(),
+    /** A merge patch (RFC 7396): null takes a key away, others stay. */
+    metadata: z.record(metadataKeySchema, metadataValueSchema.nullable()).optional(),
+  })
   .refine(
-    (change) => change.name !== undefined || change.parentId !== undefined,
-    'must change name or parentId',
+    ({ conflict: _, ...change }) => Object.values(change).some((value) => value !== undefined),
+    'must change something',
   )
   .openapi('UpdateFile');
+export type UpdateFile = z.infer<typeof updateFileSchema>;
+
+export const copyFileSchema = z
+  .strictObject({
+    /** A folder; else the root of the drive, one's own unless told. */
+    parentId: fileIdSchema.nullable().optional(),
+    driveId: driveIdSchema.optional(),
+    /** The same name unless told. */
+    name: nameSchema.optional(),
+    conflict: conflictSchema.default('fail'),
+  })
+  .openapi('CopyFile');
+export type CopyFile = z.infer<typeof copyFileSchema>;
+
+export const summarySchema = z
+  .object({
+    files: z.int().nonnegative(),
+    folders: z.int().nonnegative(),
+    /** Of current versions. */
+    bytes: z.int().nonnegative(),
+    /** False when there is more than was counted. */
+    complete: z.boolean(),
+  })
+  .openapi('Summary');
 
 export const versionSchema = z
   .object({

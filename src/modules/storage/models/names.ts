@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { plainTextSchema } from '../../../core/http/plain-text.ts';
 
 export const MAX_NAME_BYTES = 255;
@@ -11,6 +12,27 @@ export const nameSchema = plainTextSchema
   .refine((name) => !/[/\\]/.test(name), 'must not contain a slash or backslash')
   .refine((name) => name !== '.' && name !== '..', 'must not be . or ..')
   .refine((name) => name.trim() !== '', 'must not be blank');
+
+export const MAX_METADATA_KEYS = 50;
+/** Of keys and values together. */
+export const MAX_METADATA_BYTES = 16_384;
+const MAX_TAG_BYTES = 64;
+const MAX_METADATA_KEY_BYTES = 255;
+
+/** Tags are the same if their bytes are. */
+export const tagSchema = plainTextSchema
+  .min(1, 'must not be empty')
+  .refine((tag) => byteLength(tag) <= MAX_TAG_BYTES, `must have at most ${MAX_TAG_BYTES} bytes in UTF-8`);
+
+export const metadataKeySchema = plainTextSchema
+  .min(1, 'must not be empty')
+  .refine((key) => byteLength(key) <= MAX_METADATA_KEY_BYTES, `must have at most ${MAX_METADATA_KEY_BYTES} bytes`);
+
+/** Any text that PostgreSQL can hold, of several lines too. */
+export const metadataValueSchema = z
+  .string()
+  .max(MAX_METADATA_BYTES)
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed Unicode without NUL');
 
 /** Two names are the same name if they differ only in case or in Unicode composition. */
 export function nameKey(name: string): string {

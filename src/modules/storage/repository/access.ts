@@ -14,7 +14,8 @@ export const uuid = (id: string | null): SQL => (id === null ? sql`null::uuid` :
 export function rankIn(actor: Actor, file: SQL = sql`${files}`): SQL {
   return actor.kind === 'user'
     ? sql`storage.rank_in(${uuid(actor.userId)}, ${file}.scope_id)`
-    : sql`(case when storage.is_below(${file}.id, ${uuid(actor.rootId)}) then 1 end)`;
+    : sql`(case when storage.is_below(${file}.id, ${uuid(actor.rootId)})
+        and storage.link_reaches(${uuid(actor.linkId)}, ${file}.scope_id) then 1 end)`;
 }
 
 export const may = (actor: Actor, role: Role, file?: SQL): SQL =>
