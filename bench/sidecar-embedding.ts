@@ -96,6 +96,8 @@ const inProcess =
     });
   };
 
+const refuse = () => Promise.reject(new Error('this benchmark only embeds'));
+
 async function startServer(embedder: Embedder): Promise<{ server: ServerType; embed: Embed }> {
   const model = embedder.model;
   const app = createSidecarApp({
@@ -105,7 +107,10 @@ async function startServer(embedder: Embedder): Promise<{ server: ServerType; em
       state: () => ({ id: model.id, state: 'ready' }),
       close: embedder.close,
     },
-    reading: { read: () => Promise.reject(new Error('this benchmark reads nothing')) },
+    reading: { read: refuse },
+    previews: { preview: refuse },
+    digests: { digest: refuse },
+    scans: { scan: refuse },
     logger: createLogger('silent', {}),
     now: () => new Date(),
   });

@@ -255,7 +255,7 @@ BEGIN
     UPDATE storage.drives d SET generation = d.generation + 1, used_bytes = d.used_bytes - n.bytes
       FROM (SELECT drive_id, sum(size) AS bytes FROM removed GROUP BY drive_id) n WHERE d.id = n.drive_id;
     -- Bytes go with the last row that names them. The lock waits for whoever is just naming them again.
-    PERFORM FROM storage.objects o WHERE o.id IN (SELECT object_id FROM removed) FOR UPDATE;
+    PERFORM FROM storage.objects o WHERE o.id IN (SELECT object_id FROM removed) ORDER BY o.id FOR UPDATE;
     DELETE FROM storage.objects o WHERE o.id IN (SELECT object_id FROM removed)
       AND NOT EXISTS (SELECT FROM storage.versions v WHERE v.object_id = o.id);
   ELSE
@@ -303,24 +303,29 @@ $$;
 CREATE TRIGGER objects_deleted AFTER DELETE ON storage.objects
   REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION storage.ask_for_deletion();
 --> statement-breakpoint
--- Who is told of an event: the drive's owner and whoever has a right in the scope, besides those the event names.
+-- Who is told of an event: the drive's owner and whoever has a right in the scope, besides those the event names. Once for
+-- all rows of a statement, which may be a hundred thousand of few scopes.
 CREATE FUNCTION storage.tell() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
+  WITH rights AS MATERIALIZED (
+    SELECT s.scope_id, r.principal_id
+    FROM (SELECT DISTINCT a.scope_id FROM added a WHERE a.scope_id IS NOT NULL) s
+      CROSS JOIN LATERAL storage.rules_in(s.scope_id) r
+    WHERE r.rank > 0
+  )
   INSERT INTO storage.changes (principal_id, transaction_id, event_id)
-  SELECT told.principal_id, NEW.transaction_id, NEW.id FROM (
-    SELECT NEW.drive_id AS principal_id
-    UNION SELECT unnest(NEW.audience)
-    UNION SELECT g.principal_id FROM storage.scopes_above(NEW.scope_id) above
-      JOIN storage.grants g ON g.file_id = above.id AND g.role <> 'none'
-  ) told WHERE told.principal_id IS NOT NULL;
+  SELECT a.drive_id, a.transaction_id, a.id FROM added a WHERE a.drive_id IS NOT NULL
+  UNION SELECT told.principal_id, a.transaction_id, a.id FROM added a CROSS JOIN unnest(a.audience) told (principal_id)
+    WHERE told.principal_id IS NOT NULL
+  UNION SELECT r.principal_id, a.transaction_id, a.id FROM added a JOIN rights r ON r.scope_id = a.scope_id;
   RETURN NULL;
 END
 $$;
 --> statement-breakpoint
 CREATE TRIGGER outbox_tell AFTER INSERT ON storage.outbox
-  FOR EACH ROW EXECUTE FUNCTION storage.tell();
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION storage.tell();
 --> statement-breakpoint
 -- Owned by auth: the roles that members of workspaces can have.
 CREATE FUNCTION auth.workspace_roles() RETURNS TABLE (role text, permissions text[])
@@ -363,3 +368,199 @@ CREATE TRIGGER grants_updated AFTER UPDATE ON storage.grants
 --> statement-breakpoint
 CREATE TRIGGER grants_deleted AFTER DELETE ON storage.grants
   REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION storage.count_grants();
+--> statement-breakpoint
+-- Owned by auth: which of these people and workspaces are gone for good, and since when.
+CREATE FUNCTION auth.gone_since(ids uuid[]) RETURNS TABLE (id uuid, deleted_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT u.id, u.deleted_at FROM auth.users u WHERE u.deleted_at IS NOT NULL AND u.id = ANY (ids)
+  UNION ALL
+  SELECT w.id, w.deleted_at FROM auth.workspaces w WHERE w.deleted_at IS NOT NULL AND w.id = ANY (ids)
+$$;
+--> statement-breakpoint
+CREATE INDEX files_drive_id_idx ON storage.files (drive_id, version_count);
+--> statement-breakpoint
+CREATE INDEX files_drive_trash_idx ON storage.files (drive_id, trashed_at, id) WHERE trash_root_id = id;
+--> statement-breakpoint
+CREATE INDEX files_trashed_at_idx ON storage.files (trashed_at) WHERE trash_root_id = id;
+--> statement-breakpoint
+-- The time in `trashed_at` of what was purged and only waits for its rows to be removed: nobody sees it any more.
+CREATE FUNCTION storage.purged_at() RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT timestamptz 'epoch' $$;
+--> statement-breakpoint
+-- Entries whose folder goes come to the root of their drive. Who may do what with them stays as it is: the rules that
+-- came from above become their own. Whoever calls this holds the lock of the drive.
+CREATE FUNCTION storage.to_root(ids uuid[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  entry record;
+  below uuid[];
+BEGIN
+  FOR entry IN SELECT f.id, f.drive_id, f.scope_id FROM storage.files f
+    WHERE f.id = ANY (ids) AND f.scope_id <> f.drive_id ORDER BY f.id
+  LOOP
+    INSERT INTO storage.grants (id, file_id, principal_kind, principal_id, role, granted_by, expires_at)
+      SELECT storage.new_id(), entry.id, g.principal_kind, g.principal_id, g.role, g.granted_by, g.expires_at
+      FROM storage.rules_in(entry.scope_id) r JOIN storage.grants g ON g.id = r.grant_id
+      ON CONFLICT DO NOTHING;
+    INSERT INTO storage.scopes (id, drive_id, parent_id) VALUES (entry.id, entry.drive_id, entry.drive_id)
+      ON CONFLICT (id) DO UPDATE SET parent_id = excluded.parent_id;
+    IF entry.scope_id <> entry.id THEN
+      WITH RECURSIVE tree (id) AS (
+        SELECT entry.id
+        UNION ALL
+        SELECT f.id FROM tree JOIN storage.files f ON f.parent_id = tree.id
+      ) SELECT array_agg(tree.id) INTO below FROM tree;
+      UPDATE storage.files f SET scope_id = entry.id WHERE f.id = ANY (below) AND f.scope_id = entry.scope_id;
+      UPDATE storage.scopes s SET parent_id = entry.id
+        WHERE s.parent_id = entry.scope_id AND s.id = ANY (below) AND s.id <> entry.id;
+    END IF;
+  END LOOP;
+  UPDATE storage.files f SET parent_id = NULL WHERE f.id = ANY (ids) AND f.parent_id IS NOT NULL;
+END
+$$;
+--> statement-breakpoint
+-- Removes entries that have nothing below them but what was put into the trash by itself, and tells who could see
+-- them. Grants, links, favourites and comments go with them; bytes with the last version that names them.
+CREATE FUNCTION storage.remove_entries(ids uuid[], actor_id uuid) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  PERFORM storage.to_root(ARRAY(
+    SELECT f.id FROM storage.files f WHERE f.parent_id = ANY (ids) AND f.id <> ALL (ids)));
+  INSERT INTO storage.outbox (type, drive_id, scope_id, file_id, actor_id, audience)
+    SELECT 'file.purged', f.drive_id, f.scope_id, f.id, remove_entries.actor_id, ARRAY(
+      SELECT DISTINCT g.principal_id FROM storage.scopes_above(f.scope_id) above
+        JOIN storage.grants g ON g.file_id = above.id AND g.role <> 'none')
+    FROM storage.files f WHERE f.id = ANY (ids);
+  WITH version AS (
+    DELETE FROM storage.versions v WHERE v.file_id = ANY (ids)
+  ), file AS (
+    DELETE FROM storage.files f WHERE f.id = ANY (ids)
+  )
+  DELETE FROM storage.scopes s WHERE s.id = ANY (ids);
+END
+$$;
+--> statement-breakpoint
+-- Removes at most so many of the purged entries of a drive, the deepest first; says how many.
+CREATE FUNCTION storage.remove_purged(drive_id uuid, most integer) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  actor uuid;
+  root uuid;
+  leaves uuid[];
+  removed integer := 0;
+BEGIN
+  PERFORM FROM storage.drives d WHERE d.id = remove_purged.drive_id FOR NO KEY UPDATE;
+  WHILE removed < most LOOP
+    IF root IS NULL THEN
+      SELECT f.id, f.trashed_by INTO root, actor FROM storage.files f
+        WHERE f.drive_id = remove_purged.drive_id AND f.trash_root_id = f.id AND f.trashed_at = storage.purged_at()
+        LIMIT 1;
+      EXIT WHEN root IS NULL;
+    END IF;
+    SELECT array_agg(leaf.id) INTO leaves FROM (
+      SELECT f.id FROM storage.files f
+        WHERE f.trash_root_id = root AND f.trashed_at IS NOT NULL AND NOT EXISTS (
+          SELECT FROM storage.files c WHERE c.parent_id = f.id AND c.trash_root_id = root)
+        LIMIT most - removed) leaf;
+    EXIT WHEN leaves IS NULL;
+    PERFORM storage.remove_entries(leaves, actor);
+    removed := removed + cardinality(leaves);
+    IF root = ANY (leaves) THEN root := NULL; END IF;
+  END LOOP;
+  RETURN removed;
+END
+$$;
+--> statement-breakpoint
+-- Of a drive whose owner is gone: removes at most so many of all its entries; says how many.
+CREATE FUNCTION storage.remove_from_drive(drive_id uuid, most integer) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  leaves uuid[];
+  removed integer := 0;
+BEGIN
+  PERFORM FROM storage.drives d WHERE d.id = remove_from_drive.drive_id FOR NO KEY UPDATE;
+  WHILE removed < most LOOP
+    SELECT array_agg(leaf.id) INTO leaves FROM (
+      SELECT f.id FROM storage.files f WHERE f.drive_id = remove_from_drive.drive_id
+        AND NOT EXISTS (SELECT FROM storage.files c WHERE c.parent_id = f.id)
+        LIMIT most - removed) leaf;
+    EXIT WHEN leaves IS NULL;
+    PERFORM storage.remove_entries(leaves, NULL);
+    removed := removed + cardinality(leaves);
+  END LOOP;
+  RETURN removed;
+END
+$$;
+--> statement-breakpoint
+-- Owned by ai: how far it has read the outbox; no row before it has begun. Nothing beyond it is thrown away.
+CREATE FUNCTION ai.events_read() RETURNS TABLE (transaction_id xid8, event_id bigint)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT c.transaction_id, c.event_id FROM ai.cursors c WHERE c.name = 'storage' $$;
+--> statement-breakpoint
+INSERT INTO storage.cursors (name, transaction_id, event_id) VALUES ('webhooks', '0', 0);
+--> statement-breakpoint
+-- What decides whether somebody's membership or limited rights have changed since they last asked: the feed tells of
+-- files, and those are no change of a file.
+CREATE FUNCTION storage.standing_of(user_id uuid) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT left(md5(string_agg(part, ',' ORDER BY part)), 12) FROM (
+    SELECT p.principal_id::text || coalesce((
+        SELECT storage.member_rank(a.permissions)::text
+        FROM auth.workspace_authority(standing_of.user_id, p.principal_id) a), '') AS part
+      FROM auth.principals_of(standing_of.user_id) p
+    UNION ALL
+    SELECT g.id::text FROM storage.grants g
+      WHERE g.expires_at > now() AND g.principal_id IN (SELECT p.principal_id FROM auth.principals_of(standing_of.user_id) p)
+  ) parts
+$$;
+--> statement-breakpoint
+CREATE INDEX webhook_deliveries_webhook_due_idx ON storage.webhook_deliveries (webhook_id, next_attempt_at)
+  WHERE state = 'pending';
+--> statement-breakpoint
+-- Whether a webhook speaks at this moment: it is on, and who made it may still manage the drive.
+CREATE FUNCTION storage.webhook_speaks(webhook_id uuid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT EXISTS (SELECT FROM storage.webhooks w WHERE w.id = webhook_speaks.webhook_id AND w.active
+    AND auth.is_active(w.created_by) AND storage.rank_in(w.created_by, w.drive_id) >= 4)
+$$;
+--> statement-breakpoint
+-- What answers show besides the rows of files and versions moves the generation of the drive too, so that a remembered
+-- answer of an earlier generation is never found again (docs/decisions/0021).
+CREATE FUNCTION storage.touch_drives(drive_ids uuid[]) RETURNS void
+LANGUAGE sql VOLATILE
+AS $$ UPDATE storage.drives d SET generation = d.generation + 1 WHERE d.id = ANY (drive_ids) $$;
+--> statement-breakpoint
+CREATE FUNCTION storage.touch_of_file() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  PERFORM storage.touch_drives(ARRAY(SELECT f.drive_id FROM storage.files f WHERE f.id = coalesce(NEW.file_id, OLD.file_id)));
+  RETURN NULL;
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER favourites_touch AFTER INSERT OR DELETE ON storage.favourites
+  FOR EACH ROW EXECUTE FUNCTION storage.touch_of_file();
+--> statement-breakpoint
+CREATE TRIGGER analyses_touch AFTER INSERT OR UPDATE OF status, reason ON ai.analyses
+  FOR EACH ROW EXECUTE FUNCTION storage.touch_of_file();
+--> statement-breakpoint
+CREATE FUNCTION storage.touch_of_object() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  PERFORM storage.touch_drives(ARRAY(SELECT DISTINCT v.drive_id FROM storage.versions v WHERE v.object_id = NEW.id));
+  RETURN NULL;
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER objects_touch AFTER UPDATE OF sha256, state ON storage.objects
+  FOR EACH ROW EXECUTE FUNCTION storage.touch_of_object();

@@ -46,28 +46,6 @@ const replaceRoute = createRoute({
   },
 });
 
-const downloadRoute = createRoute({
-  method: 'get',
-  path: '/v1/files/{id}/content',
-  tags: ['files'],
-  summary: 'The bytes of the current version, or a range of them',
-  ...permit('files:read'),
-  request: { params: fileParamsSchema },
-  responses: {
-    200: { description: 'The bytes', content: bytesContent },
-    206: { description: 'The range', content: bytesContent },
-    304: { description: 'Not modified' },
-    ...problems(400, 401, 403, 404, 409, 416, 503),
-  },
-});
-
-/** Whether a repeated call brings the bytes that were answered. */
-async function isSameUpload(c: Context, { body }: { readonly body: string }): Promise<boolean> {
-  const { upload } = await readUpload(c.req.raw, c.req.query('name'));
-  const made: { sha256?: unknown } = JSON.parse(body);
-  return typeof made.sha256 === 'string' && hasDigest(upload, made.sha256);
-}
-
 export function mountContent(app: StorageApp): void {
   app.openapi(uploadRoute, async (c) => {
     const { name: queryName, ...place } = c.req.valid('query');
@@ -96,53 +74,5 @@ export function mountContent(app: StorageApp): void {
       .content.replaceContent(c.get('principal').userId, id, ifMatch, upload);
     c.get('written')();
     return c.json(file, 200);
-  });
-
-  app.openapi(downloadRoute, async (c) => {
-    const actor = asUser(c.get('principal').userId);
-    const content = await c.get('services').content.content(actor, c.req.valid('param').id);
-    const headers = contentHeaders(content);
-    const etag = etagOf(content.version);
-    const ifNoneMatch = c.req.header('if-none-match');
-    if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch.replaceAll('W/', ''), etag)) {
-      return c.body(null, 304, headers);
-    }
-    if (c.req.method === 'HEAD') {
-      return c.body(null, 200, { ...headers, 'content-length': String(content.version.object.size) });
-    }
-    const ifRange = c.req.header('if-range');
-    const range = ifRange === undefined || ifRange === etag ? c.req.header('range') : undefined;
-    const stored = await c
-      .get('services')
-      .content.bytes(content.version, singleRange(range), c.req.raw.signal);
-    return passOn(stored, content.version, headers);
-  });
-}
-
-/** RFC 9110 14.2: a Range that is not valid, or asks for several parts, may be ignored. */
-export function singleRange(range: string | undefined): string | undefined {
-  const match = /^bytes=(?:(\d{1,15})-(\d{0,15})|-\d{1,15})$/.exec(range?.trim() ?? '');
-  const [valid, first, last] = match ?? [];
-  return first && last && Number(last) < Number(first) ? undefined : valid;
-}
-
-/** The store's body, untouched, under our own headers. */
-function passOn(stored: Response, version: StoredVersion, headers: Record<string, string>): Response {
-  if (stored.status === 416) {
-    void stored.body?.cancel();
-    throw storageError('range_not_satisfiable', {
-      detail: `The file has ${version.object.size} bytes.`,
-      headers: { 'content-range': `bytes */${version.object.size}` },
-    });
-  }
-  const length = stored.headers.get('content-length');
-  const range = stored.headers.get('content-range');
-  return new Response(stored.body, {
-    status: stored.status,
-    headers: {
-      ...headers,
-      ...(length === null ? {} : { 'content-length': length }),
-      ...(range === null ? {} : { 'content-range': range }),
-    },
   });
 }

@@ -109,7 +109,7 @@ const MORE_TYPES = {
 };
 
 /** What clients send when nobody said anything is not a type; then the name has to do. */
-function mediaType(announced: string, name: string | undefined): string {
+export function mediaType(announced: string, name: string | undefined): string {
   const said = announced.trim();
   if (MEDIA_TYPE.test(said) && !UNSPECIFIC.test(said)) return said.toLowerCase();
   return (name && getMimeType(name, MORE_TYPES)?.split(';')[0]) || FALLBACK_TYPE;

@@ -23,6 +23,8 @@ export interface Content {
   readonly name: string;
   readonly kind: 'file' | 'folder';
   readonly version: StoredVersion | null;
+  /** No other version of the file is of the same second: then a date tells contents apart (RFC 9110, 8.8.2.2). */
+  readonly soleInItsSecond: boolean;
 }
 
 /** Where something new goes. `parentId` null is the root of the drive. */
@@ -54,6 +56,8 @@ export interface FileRepository {
   trash(userId: string, fileId: string): Promise<boolean>;
   content(actor: Actor, fileId: string): Promise<Content | undefined>;
   contentOfVersion(actor: Actor, fileId: string, versionId: string): Promise<Content | undefined>;
+  /** The bytes were not as they should be: reading them all is due. */
+  suspectObject(objectId: string): Promise<void>;
   listVersions(actor: Actor, fileId: string, before: number | null, limit: number): Promise<StoredVersion[]>;
   restoreVersion(
     userId: string,

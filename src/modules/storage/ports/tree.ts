@@ -95,7 +95,10 @@ export interface TreeRepository {
     naming: Naming,
   ): Promise<{ readonly file: File; readonly created: boolean } | Refusal>;
   change(userId: string, fileId: string, change: EntryChange): Promise<File | Refusal>;
-  copy(userId: string, fileId: string, destination: Destination, naming: Naming): Promise<File | Refusal>;
+  copy(
+    userId: string,
+    call: { readonly id: string; readonly fileId: string; readonly destination: Destination; readonly naming: Naming },
+  ): Promise<File | Refusal>;
   /** Undefined when the actor does not get to see the place. */
   list(actor: Actor, listing: Listing): Promise<Listed[] | undefined>;
   /** @param nameKeys from the root of the drive */

@@ -67,6 +67,8 @@ export interface Upload {
   readonly receivedBytes: number;
   readonly tailKey: string | null;
   readonly tailBytes: number;
+  readonly tailWrappedKey: string | null;
+  readonly skippedParts: readonly number[];
   readonly metadata: string | null;
   readonly createdAt: Date;
   readonly expiresAt: Date;

@@ -4,7 +4,7 @@ import { uuidToId } from '../../../core/database/columns.ts';
 import { MAX_DEPTH } from '../models/names.ts';
 import type { UploadEnd, UploadRefusal, UploadRepository } from '../ports/uploads.ts';
 import { lockDrives, uuid } from './access.ts';
-import { driveOfUpload, type QuotaDefaults } from './uploads.ts';
+import { driveOfUpload, ENDED_DAYS, type QuotaDefaults } from './uploads.ts';
 
 /**
  * The end of an upload as one transaction. Everything hangs on the upload still being active and on its user still
@@ -55,7 +55,8 @@ const ending = (uploadId: string): SQL => sql`
     update storage.drives d set reserved_bytes = d.reserved_bytes - upload.reserved_bytes
     from upload, written where d.id = upload.drive_id
   ), ended as (
-    update storage.uploads u set state = 'completed', target_id = written.file_id, lease_until = null from written
+    update storage.uploads u set state = 'completed', target_id = written.file_id, lease_until = null,
+      expires_at = now() + ${ENDED_DAYS} * interval '1 day' from written
     where u.id = ${uuid(uploadId)}
   )
   insert into storage.outbox (type, drive_id, scope_id, file_id, version_id, actor_id, payload)

@@ -3,7 +3,7 @@ import type { Database } from '../../../core/database/client.ts';
 import { files, versions } from '../../../core/database/schema/storage.ts';
 import type { FileRepository } from '../ports/files.ts';
 import { childOf, isVisibleTo } from './access.ts';
-import { contentOf, firstFile, selectFiles, selectVersions, toFile } from './queries.ts';
+import { contentOf, firstFile, selectFiles, selectVersions, suspectObject, toFile } from './queries.ts';
 import { insertFolder, restoreVersion, trashFile, updateFile } from './writes.ts';
 
 /** @param defaultEntries how many entries a drive may have that has no limit of its own */
@@ -38,6 +38,7 @@ export function createFileRepository(db: Database, defaultEntries: number): File
         .limit(limit),
     content: (actor, fileId) => contentOf(db, actor, fileId),
     contentOfVersion: (actor, fileId, versionId) => contentOf(db, actor, fileId, versionId),
+    suspectObject: (objectId) => suspectObject(db, objectId),
     insertFolder: (userId, id, place) => insertFolder(db, defaultEntries, userId, id, place),
     update: (userId, fileId, change) => updateFile(db, userId, fileId, change),
     trash: (userId, fileId) => trashFile(db, userId, fileId),

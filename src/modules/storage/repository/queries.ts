@@ -139,6 +139,11 @@ export function selectVersions(db: Database) {
     .$dynamic();
 }
 
+/** The version before was of another second; one that is gone cannot be asked. */
+const soleInItsSecond = sql<boolean>`(${versions.number} = 1 or exists (select from storage.versions previous
+  where previous.file_id = ${versions.fileId} and previous.number = ${versions.number} - 1
+    and date_trunc('second', previous.created_at) < date_trunc('second', ${versions.createdAt})))`;
+
 /** Name, kind and one version of a file in one query: the current one, or the one that is named. */
 export async function contentOf(
   db: Database,
@@ -157,6 +162,7 @@ export async function contentOf(
       kind: files.kind,
       version: versionColumns,
       object: objectColumns,
+      soleInItsSecond,
     })
     .from(files)
     .leftJoin(versions, wanted)
@@ -166,4 +172,12 @@ export async function contentOf(
   if (row === undefined) return undefined;
   const { version, object, ...file } = row;
   return { ...file, version: version && object && { ...version, object } };
+}
+
+/** Whoever keeps the bytes in order looks at them next. */
+export async function suspectObject(db: Database, objectId: string): Promise<void> {
+  await db
+    .update(objects)
+    .set({ checkAt: sql`now()` })
+    .where(and(eq(objects.id, objectId), eq(objects.state, 'live'), sql`${objects.checkAt} is null`));
 }

@@ -10,6 +10,9 @@ import { completeUpload } from './complete-upload.ts';
 import { driveIdOf } from './queries.ts';
 import { driveOfPlace, orNameConflict, placeFor } from './writes.ts';
 
+/** For so long the row of an upload that has ended can still be asked about. */
+export const ENDED_DAYS = 7;
+
 export interface QuotaDefaults {
   readonly bytes: number;
   readonly entries: number;
@@ -53,7 +56,8 @@ export function createUploadRepository(db: Database, defaults: QuotaDefaults): U
         db.execute(lockDrives(driveOfUpload(uploadId))),
         db.execute(sql`
           with ended as (
-            update storage.uploads u set state = 'aborted', reason = ${reason}, lease_until = null
+            update storage.uploads u set state = 'aborted', reason = ${reason}, lease_until = null,
+              expires_at = now() + ${ENDED_DAYS} * interval '1 day'
             where u.id = ${uuid(uploadId)} and u.state = 'active'
             returning u.drive_id, u.reserved_bytes, u.object_key, u.tail_key
           ), released as (
@@ -102,7 +106,7 @@ export function createUploadRepository(db: Database, defaults: QuotaDefaults): U
 export const driveOfUpload = (uploadId: string): SQL =>
   sql`(select u.drive_id from storage.uploads u where u.id = ${uuid(uploadId)})`;
 
-const fits = (more: SQL, defaults: QuotaDefaults): SQL =>
+export const fits = (more: SQL, defaults: QuotaDefaults): SQL =>
   sql`d.used_bytes + d.reserved_bytes + ${more} <= coalesce(d.quota_bytes, ${defaults.bytes}::bigint)`;
 
 /** The place of a new file, or the file that gets a new version: drive, rank, depth and what stands in the way. */

@@ -36,7 +36,7 @@ export type ContentService = ReturnType<typeof createContentService>;
 
 const SOURCE_URL_SECONDS = 15 * 60;
 
-/** Bytes in and out, and the versions they make. */
+/** Bytes in, and the versions they make. */
 export function createContentService(dependencies: ContentServiceDependencies) {
   const { files, events, uploads, vault, newId, maxUploadBytes } = dependencies;
 
@@ -79,28 +79,6 @@ export function createContentService(dependencies: ContentServiceDependencies) {
       return store({ userId, targetId: fileId, name: current.name, expectedVersionId, resourceUuid }, upload);
     },
 
-    async content(actor: Actor, fileId: string): Promise<LiveContent> {
-      return live(hasContent(await files.content(actor, fileId)));
-    },
-
-    async contentOfVersion(actor: Actor, fileId: string, versionId: string): Promise<LiveContent> {
-      const content = await files.contentOfVersion(actor, fileId, versionId);
-      if (content === undefined) throw storageError('file_not_found');
-      if (content.version === null) throw storageError('version_not_found');
-      return live({ ...content, version: content.version });
-    },
-
-    /** The bytes as an answer: 200, 206 or 416. */
-    async bytes(
-      { object }: StoredVersion,
-      range: string | undefined,
-      signal: AbortSignal,
-    ): Promise<Response> {
-      const response = await vault.get(object, { ...(range ? { range } : {}), signal });
-      if (response === undefined) throw new Error(`object ${object.key} is missing`);
-      return response;
-    },
-
     async versions(actor: Actor, fileId: string, query: { cursor?: number | undefined; limit: number }) {
       const file = found(await files.findFile(actor, fileId));
       const rows = await files.listVersions(actor, fileId, query.cursor ?? null, query.limit + 1);
@@ -138,16 +116,11 @@ export async function hasDigest(
   return (announced ?? (await digestOf(body))) === sha256;
 }
 
-function hasContent(content: Content | undefined): LiveContent {
+/** @throws AppError file_not_found, not_a_file */
+export function hasContent(content: Content | undefined): LiveContent {
   if (content === undefined) throw storageError('file_not_found');
   if (content.version === null) throw storageError('not_a_file');
   return { ...content, version: content.version };
-}
-
-function live(content: LiveContent): LiveContent {
-  const { state } = content.version.object;
-  if (state !== 'live') throw storageError(`content_${state}`);
-  return content;
 }
 
 /** Strong: the same bytes have the same one, for ever (RFC 9110 8.8.3). */
