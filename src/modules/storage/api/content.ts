@@ -4,13 +4,9 @@ import { fileSchema } from '../../../contracts/storage.ts';
 import { coreError } from '../../../core/http/app-error.ts';
 import { permit } from '../../../core/http/authorize.ts';
 import { json, problems } from '../../../core/http/openapi.ts';
-import { storageError } from '../errors.ts';
 import { fileParamsSchema, uploadQuerySchema } from '../models/files.ts';
-import { asUser } from '../ports/actor.ts';
-import type { StoredVersion } from '../ports/files.ts';
-import { etagOf, hasDigest, matchesEtag } from '../service/content.ts';
+import { hasDigest } from '../service/content.ts';
 import type { StorageApp } from './app.ts';
-import { contentHeaders } from './content-headers.ts';
 import { permitCreation } from './idempotency.ts';
 import { readUpload } from './upload-body.ts';
 
@@ -45,6 +41,13 @@ const replaceRoute = createRoute({
     ...problems(400, 401, 403, 404, 409, 411, 412, 413, 422, 503, 507),
   },
 });
+
+/** Whether a repeated call brings the bytes that were answered. */
+async function isSameUpload(c: Context, { body }: { readonly body: string }): Promise<boolean> {
+  const { upload } = await readUpload(c.req.raw, c.req.query('name'));
+  const made: { sha256?: unknown } = JSON.parse(body);
+  return typeof made.sha256 === 'string' && hasDigest(upload, made.sha256);
+}
 
 export function mountContent(app: StorageApp): void {
   app.openapi(uploadRoute, async (c) => {

@@ -1,16 +1,16 @@
 import type { File } from '../../../contracts/storage.ts';
 import type { AuditEntry } from '../../../core/security/audit.ts';
-import type { Role } from './actor.ts';
 
 /** What was put into the trash, as far as it matters for taking it out again. */
 export interface TrashedEntry {
   readonly name: string;
-  readonly role: Role;
+  /** Of the user, as `storage.rank_in` has it. */
+  readonly rank: number;
   /** `file_…`: its folder, while that is there; null where it would come to the root of the drive. */
   readonly parentId: string | null;
   readonly driveId: string;
   /** What the user may do at the root, where its folder is not there. */
-  readonly roleAtRoot: Role | null;
+  readonly rankAtRoot: number;
 }
 
 /** The last entry of a page: what was trashed before it is on the next one. */
@@ -20,8 +20,8 @@ export interface TrashPosition {
 }
 
 export interface TrashRepository {
-  /** The file, or the folder with all below it, to the trash; else the role of the user, if they see it at all. */
-  trash(userId: string, fileId: string): Promise<'trashed' | Role | undefined>;
+  /** The file, or the folder with all below it, to the trash; else the rank of the user. */
+  trash(userId: string, fileId: string): Promise<'trashed' | number>;
   /** What was put there, not what went along with it: what the user may edit, or put there and still sees. */
   list(userId: string, driveId: string, after: TrashPosition | null, limit: number): Promise<File[]>;
   /** Undefined where `list` would not show it. */
@@ -41,7 +41,7 @@ export interface TrashRepository {
   empty(userId: string, driveId: string, most: number, audit: AuditEntry): Promise<number>;
   /** How much the drive's trash shows to its managers. */
   count(driveId: string): Promise<number>;
-  rankInDrive(userId: string, driveId: string): Promise<Role | undefined>;
+  rankInDrive(userId: string, driveId: string): Promise<number>;
   /** For the housekeeping. @param defaultDays of drives that say nothing; 0 keeps for ever */
   drivesWithOldTrash(defaultDays: number, limit: number): Promise<string[]>;
   purgeOld(driveId: string, defaultDays: number, most: number): Promise<void>;

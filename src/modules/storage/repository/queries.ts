@@ -9,10 +9,10 @@ import type { Content } from '../ports/files.ts';
 import { isVisibleTo, rankIn, uuid } from './access.ts';
 
 /** The path as far as the actor may know it. */
-const pathFor = (actor: Actor): SQL<string> =>
+export const pathFor = (actor: Actor, fileId: SQL = sql`${files.id}`): SQL<string> =>
   actor.kind === 'user'
-    ? sql<string>`storage.path_for(${uuid(actor.userId)}, ${files.id})`
-    : sql<string>`storage.path_below(${uuid(actor.rootId)}, ${files.id})`;
+    ? sql<string>`storage.path_for(${uuid(actor.userId)}, ${fileId})`
+    : sql<string>`storage.path_below(${uuid(actor.rootId)}, ${fileId})`;
 
 /** The folder around it, where the actor gets to see that. */
 const parentFor = (actor: Actor): SQL<string | null> =>
@@ -33,8 +33,21 @@ export function selectFiles(db: Database, actor: Actor) {
   return (where: SQL | undefined) => selectAnyFiles(db, actor)(and(isVisibleTo(actor), where));
 }
 
+/** What of a row depends on who asks. */
+export interface Seen {
+  readonly parentId: SQL<string | null>;
+  readonly path: SQL<string>;
+  readonly rank: SQL;
+}
+
+const seenBy = (actor: Actor): Seen => ({
+  parentId: parentFor(actor),
+  path: pathFor(actor),
+  rank: rankIn(actor),
+});
+
 /** The same without asking whether the actor may see them, trash included: `where` has to. */
-export function selectAnyFiles(db: Database, actor: Actor) {
+export function selectAnyFiles(db: Database, actor: Actor, seen: Seen = seenBy(actor)) {
   return (where: SQL | undefined) =>
     db
       .select({
@@ -43,9 +56,9 @@ export function selectAnyFiles(db: Database, actor: Actor) {
         name: files.name,
         driveId: files.driveId,
         driveKind: drives.kind,
-        parentId: parentFor(actor),
-        path: pathFor(actor),
-        role: sql<File['role']>`storage.role_of(${rankIn(actor)})`,
+        parentId: seen.parentId,
+        path: seen.path,
+        role: sql<File['role']>`storage.role_of(${seen.rank})`,
         size: versions.size,
         contentType: versions.contentType,
         sha256: objects.sha256,
@@ -119,7 +132,7 @@ const versionColumns = {
   createdAt: versions.createdAt,
 };
 
-const objectColumns = {
+export const objectColumns = {
   id: objects.id,
   key: objects.key,
   encryption: objects.encryption,

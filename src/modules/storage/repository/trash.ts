@@ -3,14 +3,12 @@ import type { File } from '../../../contracts/storage.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { uuidToId } from '../../../core/database/columns.ts';
 import { files } from '../../../core/database/schema/storage.ts';
-import { asUser, ROLES, type Role } from '../ports/actor.ts';
+import { asUser } from '../ports/actor.ts';
 import type { TrashedEntry, TrashPosition, TrashRepository } from '../ports/trash.ts';
 import { driveOf, lockDrives, may, rankIn, uuid } from './access.ts';
 import { driveIdOf, firstFile, selectAnyFiles, selectFiles, toFile } from './queries.ts';
 import { createPurgeRepository, isTrashRoot } from './trash-purge.ts';
 import { orNameConflict } from './writes.ts';
-
-export const roleOfRank = (rank: unknown): Role | undefined => ROLES[Number(rank ?? 0) - 1];
 
 const TABLE = sql`${files}`;
 
@@ -34,7 +32,7 @@ export function createTrashRepository(db: Database): TrashRepository {
 
     async rankInDrive(userId, driveId) {
       const found = await db.execute(sql`select storage.rank_in(${uuid(userId)}, ${uuid(driveId)}) as rank`);
-      return roleOfRank(found.rows[0]?.rank);
+      return Number(found.rows[0]?.rank ?? 0);
     },
   };
 }
@@ -61,7 +59,7 @@ async function trash(db: Database, userId: string, fileId: string): ReturnType<T
     db.execute(sql`select ${rankIn(actor, sql`f`)} as rank from storage.files f
       where f.id = ${uuid(fileId)} and f.trashed_at is null`),
   ]);
-  return written.rows.length > 0 ? 'trashed' : roleOfRank(seen.rows[0]?.rank);
+  return written.rows.length > 0 ? 'trashed' : Number(seen.rows[0]?.rank ?? 0);
 }
 
 async function list(
@@ -100,14 +98,13 @@ async function find(db: Database, userId: string, fileId: string): Promise<Trash
       left join storage.files p on p.id = f.parent_id and p.trashed_at is null
     where f.id = ${uuid(fileId)} and ${isTrashRoot(sql`f`)} and ${seesInTrash(userId, rank, sql`f`)}`);
   const [row] = found.rows;
-  const role = roleOfRank(row?.rank);
-  if (row === undefined || role === undefined) return undefined;
+  if (row === undefined) return undefined;
   return {
     name: String(row.name),
-    role,
+    rank: Number(row.rank),
     parentId: row.parent_id === null ? null : uuidToId('file', String(row.parent_id)),
     driveId: driveIdOf(String(row.drive_id), row.kind === 'workspace' ? 'workspace' : 'person'),
-    roleAtRoot: roleOfRank(row.rank_at_root) ?? null,
+    rankAtRoot: Number(row.rank_at_root ?? 0),
   };
 }
 

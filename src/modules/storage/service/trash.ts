@@ -6,7 +6,7 @@ import { nameKey } from '../models/names.ts';
 import { type Role, rankOf } from '../ports/actor.ts';
 import type { GoneDriveRepository, TrashedEntry, TrashPosition, TrashRepository } from '../ports/trash.ts';
 import { pageOf } from './page.ts';
-import { roleRequired } from './role-required.ts';
+import { requireRole } from './roles.ts';
 
 export interface TrashServiceDependencies {
   readonly repository: TrashRepository;
@@ -35,8 +35,10 @@ export function createTrashService({ repository, freeName }: TrashServiceDepende
   return {
     async trash(userId: string, fileId: string): Promise<void> {
       const trashed = await repository.trash(userId, fileId);
-      if (trashed === undefined) throw storageError('file_not_found');
-      if (trashed !== 'trashed') throw roleRequired('editor', trashed);
+      if (trashed === 'trashed') return;
+      requireRole('editor', trashed);
+      // Somebody gave the role just then.
+      throw storageError('file_not_found');
     },
 
     async list(
@@ -59,7 +61,7 @@ export function createTrashService({ repository, freeName }: TrashServiceDepende
         if (restored === 'name_conflict') {
           if (conflict === 'fail') throw storageError('name_conflict');
           wanted = await freeName(entry.parentId ?? entry.driveId, name);
-        } else if (entry.parentId === null && rankOf(entry.roleAtRoot ?? 'viewer') < rankOf('editor'))
+        } else if (entry.parentId === null && entry.rankAtRoot < rankOf('editor'))
           throw storageError('role_required', {
             detail: 'Its folder is not there, and at the root of the drive this needs the role editor.',
           });
@@ -79,9 +81,9 @@ export function createTrashService({ repository, freeName }: TrashServiceDepende
     async empty(asking: Asking, driveId: string | undefined): Promise<{ left: number }> {
       const { userId } = asking.principal;
       const drive = driveId ?? userId;
-      const role = drive === userId ? 'manager' : await repository.rankInDrive(userId, drive);
-      if (role === undefined) throw storageError('drive_not_found');
-      if (role !== 'manager') throw roleRequired('manager', role);
+      const rank = drive === userId ? rankOf('manager') : await repository.rankInDrive(userId, drive);
+      if (rank === 0) throw storageError('drive_not_found');
+      requireRole('manager', rank);
       const audit = auditOf(asking, 'trash.empty', { kind: 'drive', id: drive }, drive);
       for (let round = 0; round < ROUNDS; round += 1)
         if ((await repository.empty(userId, drive, ENTRIES_AT_ONCE, audit)) < ENTRIES_AT_ONCE) break;
@@ -100,7 +102,7 @@ async function entryFor(
 ): Promise<TrashedEntry> {
   const entry = await repository.find(userId, fileId);
   if (entry === undefined) throw storageError('file_not_found');
-  if (rankOf(entry.role) < rankOf(needed)) throw roleRequired(needed, entry.role);
+  requireRole(needed, entry.rank);
   return entry;
 }
 
