@@ -55,3 +55,11 @@ test('all faults are told at once, and no value of a secret', () => {
     expect(names).toContain(name);
   expect(faults.join('\n')).not.toContain(secret);
 });
+
+test('passwords cost what they should everywhere but in tests', () => {
+  const weak = { ...complete, PASSWORD_SCRYPT_LN: '14' };
+  for (const ENVIRONMENT of ['local', 'dev', 'staging', 'production'])
+    expect(faultsOf({ ...weak, ENVIRONMENT }).join()).toContain('PASSWORD_SCRYPT_LN');
+  expect(parseConfig('auth', authConfigSchema, { ...weak, ENVIRONMENT: 'test' }).PASSWORD_SCRYPT_LN).toBe(14);
+  expect(parseConfig('auth', authConfigSchema, complete).PASSWORD_SCRYPT_LN).toBe(15);
+});

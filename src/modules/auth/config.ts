@@ -50,6 +50,8 @@ const variablesSchema = z.object({
   OIDC_RETURN_URLS: commaListSchema,
   /** Derivations of passwords that may begin in a second, in one isolate; others get their answers in between. */
   PASSWORD_HASHES_PER_SECOND: z.coerce.number().min(0.1).max(10_000).default(3),
+  /** Cost of new password hashes, as the logarithm of scrypt's N; less than OWASP ASVS asks for only in tests. */
+  PASSWORD_SCRYPT_LN: z.coerce.number().int().min(10).max(16).default(15),
   /** Makes every limit of limits.ts wider; for test suites, which are one address. */
   RATE_LIMIT_SCALE: z.coerce.number().min(0.1).max(10_000).default(1),
   /** A signing key gives way to a new one after so long. */
@@ -72,7 +74,11 @@ export const authConfigSchema = ENCRYPTED.reduce(
       when: () => true,
     }),
   variablesSchema,
-);
+).refine((config) => config.ENVIRONMENT === 'test' || !(config.PASSWORD_SCRYPT_LN < 15), {
+  path: ['PASSWORD_SCRYPT_LN'],
+  message: 'must be at least 15 outside of tests',
+  when: () => true,
+});
 export type AuthConfig = z.output<typeof authConfigSchema>;
 
 const isLocal = (environment: unknown) => environment === 'local' || environment === 'test';

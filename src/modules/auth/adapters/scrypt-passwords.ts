@@ -14,7 +14,7 @@ interface StoredHash {
 }
 
 /** OWASP ASVS 5.0 Appendix C: N = 2^15, r = 8, p = 3; about 32 MiB and a quarter of a second. */
-const PARAMETERS: Parameters = { ln: 15, r: 8, p: 3 };
+const ASVS: Parameters = { ln: 15, r: 8, p: 3 };
 /** A stored hash that asks for more than this is not one of ours, and would cost the isolate its memory or its time. */
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 const MAX_PASSES = 4;
@@ -28,29 +28,30 @@ const PHC =
  * no normalisation, no trimming, no folding of case, so what is to match has to be sent as it was. workerd derives
  * within the call, so an isolate never does two at once; a queue here would make one request wait for another's
  * promise, which workerd ends as a hang.
+ *
+ * @param today parameters of new hashes in place of ASVS's, for tests
  */
-export function createScryptPasswords(): Passwords {
+export function createScryptPasswords(today: Partial<Parameters> = {}): Passwords {
+  const parameters = { ...ASVS, ...today };
   return {
     async hash(password) {
       const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
-      const key = await derive(password, salt, PARAMETERS, KEY_BYTES);
-      return `$scrypt$ln=${PARAMETERS.ln},r=${PARAMETERS.r},p=${PARAMETERS.p}$${encode(salt)}$${encode(key)}`;
+      const key = await derive(password, salt, parameters, KEY_BYTES);
+      return `$scrypt$ln=${parameters.ln},r=${parameters.r},p=${parameters.p}$${encode(salt)}$${encode(key)}`;
     },
     async verify(password, phc) {
       const stored = parse(phc ?? '');
       // Half a surrogate pair has no UTF-8; encoded with a replacement it would equal another password.
       if (stored === undefined || !password.isWellFormed()) {
-        await derive('', new Uint8Array(SALT_BYTES), PARAMETERS, KEY_BYTES);
+        await derive('', new Uint8Array(SALT_BYTES), parameters, KEY_BYTES);
         return false;
       }
       const actual = await derive(password, stored.salt, stored.parameters, stored.key.length);
       return timingSafeEqual(actual, stored.key);
     },
     isOutdated(phc) {
-      const parameters = parse(phc)?.parameters;
-      return (
-        parameters?.ln !== PARAMETERS.ln || parameters.r !== PARAMETERS.r || parameters.p !== PARAMETERS.p
-      );
+      const stored = parse(phc)?.parameters;
+      return stored?.ln !== parameters.ln || stored.r !== parameters.r || stored.p !== parameters.p;
     },
   };
 }

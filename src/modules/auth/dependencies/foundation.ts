@@ -66,7 +66,7 @@ export function createFoundation(config: z.output<typeof authConfigSchema>) {
     guard,
     recordAudit: guard.recordAudit,
     limiter: scaleLimits(createUpstashRateLimiter(config, logger), config.RATE_LIMIT_SCALE),
-    passwords: createPacedPasswords(createScryptPasswords(), {
+    passwords: createPacedPasswords(createScryptPasswords({ ln: config.PASSWORD_SCRYPT_LN }), {
       perSecond: config.PASSWORD_HASHES_PER_SECOND,
       longestWaitMs: 5_000,
       now: Date.now,

@@ -289,7 +289,7 @@ describe('logging in', () => {
     expect((await login(account.email, 'wrong password')).status).toBe(401);
     expect((await rowsOf(account.email))[0]?.passwordHash).toBe(old);
     expect((await login(account.email, account.password)).status).toBe(200);
-    expect((await rowsOf(account.email))[0]?.passwordHash).toMatch(/^\$scrypt\$ln=15,r=8,p=3\$/);
+    expect((await rowsOf(account.email))[0]?.passwordHash).toMatch(/^\$scrypt\$ln=10,r=8,p=3\$/);
     expect((await login(account.email, account.password)).status).toBe(200);
   });
 

@@ -80,6 +80,8 @@ export async function startTestSystem(overrides: Readonly<Record<string, string>
     // Everybody in a test comes from one address; a test of the limits sets 1.
     RATE_LIMIT_SCALE: '1000',
     PASSWORD_HASHES_PER_SECOND: '1000',
+    // Half of the time of these tests would go into deriving passwords.
+    PASSWORD_SCRYPT_LN: '10',
     ...overrides,
   };
   return createSystem(env, provider.emails, database.db, async () => {
