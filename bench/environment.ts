@@ -22,10 +22,14 @@ export interface Environment {
   readonly accessToken: string;
 }
 
-/** The whole product on a data folder of its own, with one account; gone when `use` is done, however it ends. */
+/**
+ * The whole product on a data folder of its own, with one account; gone when `use` is done, however it ends.
+ * @param bindings variables of the Workers
+ */
 export async function withEnvironment<T>(
   composition: Composition,
   use: (environment: Environment) => Promise<T>,
+  bindings: Readonly<Record<string, string>> = {},
 ): Promise<T> {
   const dataDir = await mkdtemp(join(await temporaryFolder(), 'acs-bench-'));
   const others = await workerdPids();
@@ -37,6 +41,7 @@ export async function withEnvironment<T>(
       bundleDir: join(ROOT, 'dist/bench-bundles'),
       port: await freePort(),
       log: () => undefined,
+      bindings,
     });
     try {
       const workerdPid = (await workerdPids()).find((pid) => !others.includes(pid));

@@ -6,7 +6,9 @@ export interface BenchResult {
   readonly reference?: number;
   readonly unit: string;
   /** `ratio` is ours divided by reference. Absent: the row is context. */
-  readonly aim?: { readonly of: 'ratio' | 'ours'; readonly atLeast: number } | { readonly atMost: number };
+  readonly aim?:
+    | { readonly of: 'ratio' | 'ours'; readonly atLeast: number }
+    | { readonly of?: 'ratio'; readonly atMost: number };
 }
 
 export function median(values: readonly number[]): number {

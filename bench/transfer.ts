@@ -1,4 +1,4 @@
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 
 /**
@@ -57,12 +57,13 @@ function answerBytes(packet: Uint8Array, size: number): number {
 export interface UploadAnswer {
   readonly bytesPerSecond: number;
   readonly body: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** @returns bytes per second, until the answer is there. */
 export async function upload(
   url: string,
-  method: 'POST' | 'PUT',
+  method: 'POST' | 'PUT' | 'PATCH',
   bytes: Buffer,
   headers: Readonly<Record<string, string>>,
 ): Promise<UploadAnswer> {
@@ -76,7 +77,8 @@ export async function upload(
   });
   let body = '';
   for await (const part of response.setEncoding('utf8')) body += part;
-  if (response.statusCode !== 200 && response.statusCode !== 201)
+  if (response.statusCode === undefined || response.statusCode < 200 || response.statusCode > 299)
     throw new Error(`the upload was answered ${response.statusCode}: ${body}`);
-  return { bytesPerSecond: bytes.length / ((performance.now() - startedAt) / 1_000), body };
+  const bytesPerSecond = bytes.length / ((performance.now() - startedAt) / 1_000);
+  return { bytesPerSecond, body, headers: response.headers };
 }

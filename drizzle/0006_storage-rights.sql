@@ -564,3 +564,65 @@ $$;
 --> statement-breakpoint
 CREATE TRIGGER objects_touch AFTER UPDATE OF sha256, state ON storage.objects
   FOR EACH ROW EXECUTE FUNCTION storage.touch_of_object();
+--> statement-breakpoint
+-- How far work has come that goes through the whole bucket, or writes into it: the sweep, the journal.
+CREATE TABLE storage.upkeep (
+  name text PRIMARY KEY,
+  state jsonb NOT NULL
+);
+--> statement-breakpoint
+INSERT INTO storage.cursors (name, transaction_id, event_id) VALUES ('journal', '0', 0);
+--> statement-breakpoint
+-- Keys are compared with a listing of the bucket, which is in binary order.
+CREATE INDEX objects_key_binary_idx ON storage.objects (key COLLATE "C");
+--> statement-breakpoint
+CREATE INDEX objects_refused_idx ON storage.objects (key COLLATE "C") WHERE state <> 'live';
+--> statement-breakpoint
+CREATE INDEX objects_wrapped_idx ON storage.objects (wrapped_key COLLATE "C") WHERE wrapped_key IS NOT NULL;
+--> statement-breakpoint
+CREATE INDEX uploads_tail_key_idx ON storage.uploads (tail_key) WHERE tail_key IS NOT NULL;
+--> statement-breakpoint
+CREATE INDEX orphans_first_seen_at_idx ON storage.orphans (first_seen_at);
+--> statement-breakpoint
+-- Whether anything needs what lies under a key of the bucket. The key of an object's data key (`keys/…`) is needed as long
+-- as the object is there, and its data key lies under this key-encryption key.
+CREATE FUNCTION storage.is_kept(object_key text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT CASE WHEN starts_with(object_key, 'keys/') THEN EXISTS (
+      SELECT FROM (SELECT split_part(object_key, '/', 2) AS kek,
+        substr(object_key, length(split_part(object_key, '/', 2)) + 7) AS key) k
+      WHERE EXISTS (SELECT FROM storage.objects o WHERE o.key = k.key AND starts_with(o.wrapped_key, 'v1.' || k.kek || '.'))
+        OR EXISTS (SELECT FROM storage.uploads u WHERE u.object_key = k.key AND u.state = 'active'))
+    ELSE EXISTS (SELECT FROM storage.objects o WHERE o.key = is_kept.object_key)
+      OR EXISTS (SELECT FROM storage.uploads u WHERE u.object_key = is_kept.object_key AND u.state = 'active')
+      OR EXISTS (SELECT FROM storage.uploads u WHERE u.tail_key = is_kept.object_key AND u.state = 'active')
+    END
+$$;
+--> statement-breakpoint
+-- What nobody needs, and nobody has asked the deletion of, is an orphan. The journal looks after itself.
+CREATE FUNCTION storage.is_orphan(object_key text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT NOT starts_with(object_key, 'journal/')
+    AND NOT EXISTS (SELECT FROM storage.object_deletions d WHERE d.object_key = is_orphan.object_key)
+    AND NOT storage.is_kept(object_key)
+$$;
+--> statement-breakpoint
+-- An entry of the tree with all that belongs to it, as the journal in the bucket keeps it (docs/object-keys.md). Without
+-- the keys of objects, which must not outlive them.
+CREATE FUNCTION storage.journal_record(file_id uuid) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+  SELECT coalesce((
+    SELECT jsonb_build_object(
+      'file', to_jsonb(f) - 'place_id',
+      'scope', (SELECT to_jsonb(s) FROM storage.scopes s WHERE s.id = f.id),
+      'versions', (SELECT jsonb_agg(to_jsonb(v) ORDER BY v.number) FROM storage.versions v WHERE v.file_id = f.id),
+      'objects', (SELECT jsonb_agg(to_jsonb(o) - 'wrapped_key') FROM storage.objects o
+        WHERE o.id IN (SELECT v.object_id FROM storage.versions v WHERE v.file_id = f.id)),
+      'grants', (SELECT jsonb_agg(to_jsonb(g) ORDER BY g.id) FROM storage.grants g WHERE g.file_id = f.id))
+    FROM storage.files f WHERE f.id = journal_record.file_id
+      AND NOT (f.trashed_at IS NOT NULL AND f.trashed_at = storage.purged_at())
+  ), jsonb_build_object('purged', journal_record.file_id))
+$$;

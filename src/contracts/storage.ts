@@ -72,7 +72,8 @@ export type StorageEventType = z.infer<typeof storageEventTypeSchema>;
 /** An entry of the outbox. Readers remember the last `cursor` they have dealt with. */
 export const storageEventSchema = z.object({
   cursor: z.string(),
-  type: storageEventTypeSchema,
+  /** One of `storageEventTypeSchema`, or what a newer storage module tells: readers pass over what they do not know. */
+  type: z.string(),
   fileId: fileIdSchema,
   versionId: versionIdSchema.nullable(),
 });

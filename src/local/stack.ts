@@ -1,3 +1,4 @@
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SidecarReady, sidecarReadySchema } from '../contracts/sidecar.ts';
 import { migrate } from '../core/database/migrate.ts';
@@ -34,6 +35,8 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
+/** In the data folder while the stack runs, for tools: what its Workers are told. */
+export const BINDINGS_FILE = 'bindings.json';
 const CRON_MS = 60_000;
 const PG_USER = 'acs';
 const BUCKET = 'acs-files';
@@ -70,6 +73,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       logFile: join(options.dataDir, 'logs', 'workers.log'),
     });
     started.push({ stop: () => workers.close() }, startCron(workers));
+    started.push(await noteBindings(options.dataDir, bindings));
     return {
       url: workers.url.origin,
       secrets,
@@ -177,6 +181,13 @@ function bindingsOf(options: StackOptions, secrets: LocalSecrets, services: Serv
     MAX_UPLOAD_BYTES: env.MAX_UPLOAD_BYTES ?? String(UPLOAD_BYTES),
     CORS_ORIGINS: env.CORS_ORIGINS ?? '',
   };
+}
+
+/** Readable by its user only: there are secrets in it. */
+async function noteBindings(dataDir: string, bindings: Readonly<Record<string, string>>) {
+  const path = join(dataDir, BINDINGS_FILE);
+  await writeFile(path, JSON.stringify(bindings), { mode: 0o600 });
+  return { stop: () => rm(path, { force: true }) };
 }
 
 function startCron(workers: Workers): { stop(): Promise<void> } {

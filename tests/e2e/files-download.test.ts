@@ -1,3 +1,4 @@
+import { unzipSync } from 'fflate';
 import { describe, expect, inject, it } from 'vitest';
 import { newAccount } from './harness/accounts.ts';
 import { bodyOf, createClient, refusal, textOf } from './harness/client.ts';
@@ -53,6 +54,47 @@ describe('ranges', () => {
     expect([same.status, textOf(same)]).toEqual([206, 'ab']);
     const changed = await read({ range: 'bytes=0-1', 'if-range': '"something-else"' });
     expect([changed.status, textOf(changed)]).toEqual([200, ALPHABET]);
+  });
+});
+
+describe('under Range a thousand parts', () => {
+  it.each([
+    ['tiny', (index: number) => `${index}-${index}`],
+    ['overlapping', () => '0-'],
+  ])('that are %s are answered with the whole, once', async (_, part) => {
+    const { read } = await alphabet();
+    const parts = Array.from({ length: 1_000 }, (_, index) => part(index)).join(',');
+    const answer = await read({ range: `bytes=${parts}` });
+    expect([answer.status, textOf(answer)]).toEqual([200, ALPHABET]);
+  });
+});
+
+describe('a redirect', () => {
+  it('leads to the bytes in the store, as a download', async () => {
+    const { api: mine } = await newAccount(api);
+    const own = await upload(mine, 'far.txt', ALPHABET);
+    const answer = await mine.call('GET', `/v1/files/${own.id}/content?redirect=true`);
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([302, 'private, no-store']);
+    const direct = await fetch(answer.headers.get('location') ?? '');
+    expect(await direct.text()).toBe(ALPHABET);
+    expect(direct.headers.get('content-disposition')).toMatch(/^attachment; filename="far.txt"/);
+  });
+});
+
+describe('a folder as an archive', () => {
+  it('has all that is in it, and the announced length', async () => {
+    const { api: mine } = await newAccount(api);
+    const folder = await makeFolder(mine, 'tóp 🎉');
+    const inner = await makeFolder(mine, 'empty', folder.id);
+    await upload(mine, 'a.txt', ALPHABET, folder.id);
+    const answer = await mine.call('GET', `/v1/files/${folder.id}/zip`, {
+      headers: { 'accept-encoding': 'identity' },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-length')).toBe(String(answer.bytes.length));
+    const entries = unzipSync(answer.bytes);
+    expect(Object.keys(entries).sort()).toEqual(['tóp 🎉/', 'tóp 🎉/a.txt', `tóp 🎉/${inner.name}/`]);
+    expect(new TextDecoder().decode(entries['tóp 🎉/a.txt'])).toBe(ALPHABET);
   });
 });
 

@@ -10,16 +10,26 @@ export interface DatabaseConfig {
 }
 
 const STATEMENT_TIMEOUT_MS = 15_000;
+const ATTEMPTS = 4;
 
 /**
  * PostgreSQL over Neon's HTTP endpoint: one request is one statement, or one transaction when it is a batch.
- * A statement is never retried here, because an answer can be lost after its effect.
+ * Nothing is sent again because an answer was lost, for the effect may be there; only what the server says that it
+ * rolled back for another transaction's sake (SQLSTATE 40P01 and 40001) is.
  */
 export function createDatabase(config: DatabaseConfig): Database {
   const postgres = createDependency('postgres', { timeoutMs: STATEMENT_TIMEOUT_MS });
   // The driver keeps these globally; a Worker has one database, so the last writer is the only writer.
   if (config.DATABASE_FETCH_ENDPOINT) neonConfig.fetchEndpoint = config.DATABASE_FETCH_ENDPOINT;
-  neonConfig.fetchFunction = (url: string, init: RequestInit) =>
-    postgres.fetch(url, init, { wholeAnswer: true });
+  neonConfig.fetchFunction = async (url: string, init: RequestInit) => {
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await postgres.fetch(url, init, { wholeAnswer: true });
+      if (answer.ok || attempt === ATTEMPTS || !(await wasRolledBack(answer.clone()))) return answer;
+    }
+  };
   return drizzle({ client: neon(config.DATABASE_URL) });
+}
+
+async function wasRolledBack(answer: Response): Promise<boolean> {
+  return /"code":\s*"40(P01|001)"/.test(await answer.text());
 }

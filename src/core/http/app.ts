@@ -99,11 +99,16 @@ function logRequests(module: string): MiddlewareHandler<{ Bindings: object; Vari
     // One line a request at the usual level: the gateway's, which everyone passes.
     logger[module === 'gateway' ? 'info' : 'debug']('request', {
       method: c.req.method,
-      path: c.req.path,
+      path: withoutSecrets(c.req.path),
       status: c.res.status,
       durationMs: Date.now() - startedAt,
     });
   };
+}
+
+/** The token of a link is in its path, and as good as a password. */
+function withoutSecrets(path: string): string {
+  return path.replace(/^(\/v1\/shared-links\/)[^/]+/, '$1…');
 }
 
 const JSON_BODY_BYTES = 64 * 1024;

@@ -58,6 +58,11 @@ export function sealedSize(size: number): number {
   return size + frameCount(size) * FRAME_OVERHEAD_BYTES;
 }
 
+/** The other way round. */
+export function plainSize(sealed: number): number {
+  return sealed - Math.max(1, Math.ceil(sealed / SEALED_FRAME_BYTES)) * FRAME_OVERHEAD_BYTES;
+}
+
 /** Where the frames that hold this range lie in the bucket, `end` exclusive. */
 export function sealedRange(range: PlainRange, size: number): PlainRange {
   const frames = framesOf(range);

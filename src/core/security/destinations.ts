@@ -5,7 +5,8 @@ import { isAddress, isPublicAddress } from './public-address.ts';
 /** What users may name: TLS, and where such servers usually are. */
 const PORTS: ReadonlySet<string> = new Set(['', '443', '8443']);
 /** Names that mean something in private networks only (RFC 6761, 6762, 8375, 7686, and ICANN's `.internal`). */
-const PRIVATE_NAMES = /(^|\.)(localhost|local|internal|home\.arpa|onion|test|invalid|lan|intranet|corp|home)$/;
+const PRIVATE_NAMES =
+  /(^|\.)(localhost|local|internal|home\.arpa|onion|test|invalid|lan|intranet|corp|home)$/;
 const MAX_URL_LENGTH = 2_000;
 
 /** `refused` never changes by waiting; `unresolved` and `unknown` may. */

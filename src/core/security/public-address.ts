@@ -44,7 +44,9 @@ export function isPublicAddress(address: string): boolean {
   if (groups === undefined) return false;
   const [first = 0, second = 0] = groups.map((group) => Number.parseInt(group, 16));
   const head = first * 0x10000 + second;
-  return within(head, 0x20000000, 3) && !SPECIAL_IPV6.some(([network, length]) => within(head, network, length));
+  return (
+    within(head, 0x20000000, 3) && !SPECIAL_IPV6.some(([network, length]) => within(head, network, length))
+  );
 }
 
 export function isAddress(host: string): boolean {

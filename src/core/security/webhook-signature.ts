@@ -16,7 +16,9 @@ export async function webhookSignature(
   const message = new TextEncoder().encode(`${id}.${timestampSeconds}.${body}`);
   const signatures = secrets.map(async (secret) => {
     const bytes = Uint8Array.from(atob(secret.slice(WEBHOOK_SECRET_PREFIX.length)), (c) => c.charCodeAt(0));
-    const key = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+    const key = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, [
+      'sign',
+    ]);
     return `v1,${toBase64(new Uint8Array(await crypto.subtle.sign('HMAC', key, message)))}`;
   });
   return (await Promise.all(signatures)).join(' ');

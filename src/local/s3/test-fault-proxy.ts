@@ -13,6 +13,10 @@ export type Fault =
   | { kind: 'lost' }
   /** The head of the answer and so many bytes of its body, then a cut. */
   | { kind: 'cut'; afterBytes: number }
+  /** This byte of the answer's body is another one. */
+  | { kind: 'flip'; byte: number }
+  /** Nothing is ever answered. */
+  | { kind: 'hang' }
   /** The answer without these headers. */
   | { kind: 'without'; headers: readonly string[] };
 
@@ -20,6 +24,8 @@ export interface FaultProxy {
   readonly endpoint: string;
   /** `METHOD /path` of every request, in order. */
   readonly requests: string[];
+  /** Of bodies of answers, as far as they were passed on. */
+  bytesSent: number;
   /** Undefined: passed on as it is. */
   fault: (method: string, path: string) => Fault | undefined;
   close(): Promise<void>;
@@ -35,11 +41,16 @@ export async function startFaultProxy(port: number): Promise<FaultProxy> {
     if (fault?.kind === 'status') {
       incoming.resume();
       outgoing.writeHead(fault.status).end(`<Error><Code>${fault.code}</Code></Error>`);
-    } else forward(port, incoming, outgoing, fault);
+    } else if (fault?.kind !== 'hang') {
+      forward(port, incoming, outgoing, fault, (bytes) => {
+        proxy.bytesSent += bytes;
+      });
+    }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const proxy: FaultProxy = {
+    bytesSent: 0,
     endpoint: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
     requests,
     fault: () => undefined,
@@ -56,7 +67,8 @@ function forward(
   port: number,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  fault: Exclude<Fault, { kind: 'status' }> | undefined,
+  fault: Exclude<Fault, { kind: 'status' | 'hang' }> | undefined,
+  onSent: (bytes: number) => void,
 ): void {
   const { method, url: path, headers } = incoming;
   const upstream = request({ host: '127.0.0.1', port, method, path, headers }, (answer) => {
@@ -68,11 +80,20 @@ function forward(
     const dropped = fault?.kind === 'without' ? fault.headers : [];
     outgoing.writeHead(answer.statusCode ?? 502, withoutHeaders(answer.headers, dropped));
     let left = fault?.kind === 'cut' ? fault.afterBytes : Number.POSITIVE_INFINITY;
+    let flipped = fault?.kind === 'flip' ? fault.byte : Number.NaN;
     answer.on('data', (chunk: Buffer) => {
-      outgoing.write(chunk.subarray(0, left));
+      if (flipped < chunk.length) chunk[flipped] = (chunk[flipped] ?? 0) ^ 1;
+      flipped = flipped < chunk.length ? Number.NaN : flipped - chunk.length;
+      onSent(Math.min(chunk.length, left));
+      const isTaken = outgoing.write(chunk.subarray(0, left));
+      if (!isTaken) {
+        answer.pause();
+        outgoing.once('drain', () => answer.resume());
+      }
       left -= chunk.length;
       if (left <= 0) setTimeout(() => incoming.socket.destroy(), 20);
     });
+    outgoing.on('close', () => answer.destroy());
     answer.on('end', () => outgoing.end());
   });
   upstream.on('error', () => incoming.socket.destroy());

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   accessTokenConfigSchema,
   cacheConfigSchema,
+  commaListSchema,
   databaseConfigSchema,
   fetcherSchema,
   objectsConfigSchema,
@@ -39,8 +40,22 @@ const variables = z.object({
   DRIVE_QUOTA_ENTRIES: count().default(1_000_000),
   /** Begun in parts and not finished: for so long it can be resumed. */
   UPLOAD_LIFETIME_SECONDS: count().default(7 * 24 * 3_600),
+  /** For so long an object that nothing names is in quarantine. */
+  ORPHAN_GRACE_SECONDS: z.coerce.number().int().min(0).default(24 * 3_600),
+  /** Every new object is read by the malware scanner of the sidecar. */
+  MALWARE_SCAN: z.enum(['on', 'off']).default('off'),
   /** Of a drive that says nothing else; 0 keeps the trash for ever. */
   TRASH_DAYS: z.coerce.number().int().min(0).default(30),
+  /** Answers about people's own drives are remembered in Redis (docs/decisions/0021). */
+  ANSWER_CACHE: z.enum(['on', 'off']).default('on'),
+  /** For so long the drives of people and workspaces that are gone are kept. */
+  GONE_DRIVE_DAYS: z.coerce.number().int().min(0).default(30),
+  /** Of events, so of the change feed, and of deliveries to webhooks. */
+  OUTBOX_DAYS: count().default(90),
+  /** Where names of webhooks are looked up: DNS over HTTPS, in JSON. */
+  DNS_RESOLVER_URL: z.url().default('https://cloudflare-dns.com/dns-query'),
+  /** `host:port` of webhooks that are taken whatever they are, with http too; for development. */
+  WEBHOOK_ALLOWED_HOSTS: commaListSchema,
   RATE_LIMIT_SCALE: z.coerce.number().positive().default(1),
 });
 export const storageConfigSchema = variables.superRefine(vaultConfigRule);

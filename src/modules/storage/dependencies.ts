@@ -1,4 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
+import { createSidecarFiles } from '../../contracts/sidecar-files.ts';
+import type { Cache } from '../../core/cache/cache.ts';
+import type { RateLimiter } from '../../core/cache/rate-limiter.ts';
+import { scaleLimits } from '../../core/cache/rate-limiter.ts';
+import { createUpstashCache } from '../../core/cache/upstash-cache.ts';
+import { createUpstashRateLimiter } from '../../core/cache/upstash-rate-limiter.ts';
 import { parseConfig } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
 import { newId } from '../../core/database/columns.ts';
@@ -8,31 +14,75 @@ import { createGuard } from '../../core/http/guard.ts';
 import { createVault } from '../../core/objects/create-vault.ts';
 import { createS3ObjectStore } from '../../core/objects/s3-object-store.ts';
 import { createKeyring } from '../../core/security/keyring.ts';
-import { createLogger, type Logger } from '../../core/telemetry/logger.ts';
+import { signServiceToken } from '../../core/security/service-token.ts';
+import { createLogger, describeError, type Logger } from '../../core/telemetry/logger.ts';
 import { storageConfigSchema } from './config.ts';
+import { createIntegrity, type Integrity } from './dependencies/integrity.ts';
+import { createSharing, type Sharing } from './dependencies/sharing.ts';
+import { createTelling, type Telling } from './dependencies/telling.ts';
+import { createUploading, type Uploading } from './dependencies/uploading.ts';
 import { createAfterWrites, type MaintenanceTask } from './maintenance.ts';
+import { createStampRepository } from './repository/answers.ts';
 import { createDeletionRepository } from './repository/deletions.ts';
+import { createDriveRepository } from './repository/drives.ts';
+import { createEntryRepository } from './repository/entries.ts';
 import { createEventRepository } from './repository/events.ts';
 import { createFileRepository } from './repository/files.ts';
 import { createIdempotencyRepository } from './repository/idempotency.ts';
+import { createPreviewRepository } from './repository/previews.ts';
+import { createTrashRepository } from './repository/trash.ts';
+import { createGoneDriveRepository } from './repository/trash-purge.ts';
 import { createUploadRepository } from './repository/uploads.ts';
+import { createVersionRepository } from './repository/versions.ts';
+import { createTreeRepository } from './repository/zip.ts';
+import { type Answers, createAnswers } from './service/answers.ts';
 import { type ContentService, createContentService } from './service/content.ts';
 import { createDeletions } from './service/deletions.ts';
+import { createDownloadService, type DownloadService } from './service/downloads.ts';
+import { createDriveService, type DriveService } from './service/drives.ts';
 import { createFileService, type FileService } from './service/files.ts';
 import { createIdempotency, type Idempotency } from './service/idempotency.ts';
+import { createMediaTypes } from './service/media-type.ts';
+import { createPreviewService, type PreviewService } from './service/previews.ts';
+import {
+  createGoneDrives,
+  createTrashRetention,
+  createTrashService,
+  type TrashService,
+} from './service/trash.ts';
 import { createUploadMachine, type UploadMachine } from './service/uploads.ts';
+import { createVersionRetention, createVersionService, type VersionService } from './service/versions.ts';
+import { createWrappedKeys } from './service/wrapped-keys.ts';
+import { createZipService, type ZipService } from './service/zip.ts';
 
 /** The use cases of the module, one per room, for handlers. */
 export interface StorageServices {
   readonly files: FileService;
+  readonly drives: DriveService;
   readonly content: ContentService;
+  readonly downloads: DownloadService;
+  readonly previews: PreviewService;
+  readonly zip: ZipService;
   readonly uploads: UploadMachine;
+  readonly multipart: Uploading['multipart'];
+  readonly tus: Uploading['tus'];
+  readonly trash: TrashService;
+  readonly versions: VersionService;
   readonly idempotency: Idempotency;
+  readonly answers: Answers;
+  readonly grants: Sharing['grants'];
+  readonly comments: Sharing['comments'];
+  readonly links: Sharing['links'];
+  readonly sharedLinks: Sharing['sharedLinks'];
+  readonly changes: Telling['changes'];
+  readonly webhooks: Telling['webhooks'];
+  readonly fsck: Integrity['fsck'];
 }
 
 export interface StorageDependencies {
   readonly services: StorageServices;
   readonly guard: Guard;
+  readonly limiter: RateLimiter;
   readonly serviceTokenSecret: string;
   readonly wakeUp: WakeUp;
   readonly logger: Logger;
@@ -42,6 +92,12 @@ export interface StorageDependencies {
   /** Answers when database and object store do. */
   readonly check: () => Promise<void>;
 }
+
+const NO_CACHE: Cache = {
+  get: async () => undefined,
+  set: async () => {},
+  delete: async () => {},
+};
 
 export function createStorageDependencies(env: object): StorageDependencies {
   const config = parseConfig('storage', storageConfigSchema, env);
@@ -55,37 +111,115 @@ export function createStorageDependencies(env: object): StorageDependencies {
     kmsKeyId: config.S3_KMS_KEY_ID,
     keyring,
   });
+  const keys = createWrappedKeys(store);
+  const integrity = createIntegrity(config, { db, store, vault, keys, logger });
   const quota = { bytes: config.DRIVE_QUOTA_BYTES, entries: config.DRIVE_QUOTA_ENTRIES };
-  const fileRepository = createFileRepository(db, quota.entries);
+  const fileRepository = createFileRepository(db);
+  const entryRepository = createEntryRepository(db, quota);
+  const uploadRepository = createUploadRepository(db, quota);
   const uploads = createUploadMachine({
-    repository: createUploadRepository(db, quota),
+    repository: uploadRepository,
     vault,
+    keys,
     newId,
-    mediaType: async (_object, announced) => ({ contentType: announced, announcedType: null }),
-    scans: false,
+    mediaType: createMediaTypes(vault, ({ id }, error) =>
+      logger.warn('media type not determined', { objectId: id, error: describeError(error) }),
+    ),
+    scans: config.MALWARE_SCAN === 'on',
   });
-  const deletions = createDeletions({ repository: createDeletionRepository(db), store });
+  const deletions = createDeletions({
+    repository: createDeletionRepository(db),
+    store,
+    keyIds: config.STORAGE_ENCRYPTION_KEYS.map(({ id }) => id),
+  });
+  const answers = createAnswers({
+    stamps: createStampRepository(db),
+    cache: config.ANSWER_CACHE === 'on' ? createUpstashCache(config, logger) : NO_CACHE,
+  });
   const idempotency = createIdempotency({
     repository: createIdempotencyRepository(db),
     keyring,
     newUuid: uuidv7,
   });
-  const files = createFileService({ files: fileRepository, newId });
+  const trashRepository = createTrashRepository(db);
+  const versionRepository = createVersionRepository(db, quota);
+  const trash = createTrashService({ repository: trashRepository, freeName: uploadRepository.freeName });
+  const versions = createVersionService({ files: fileRepository, repository: versionRepository, newId });
+  const files = createFileService({
+    files: fileRepository,
+    entries: entryRepository,
+    newId,
+  });
   const content = createContentService({
     files: fileRepository,
     events: createEventRepository(db),
     uploads,
     vault,
-    newId,
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
   });
+  const downloads = createDownloadService({ files: fileRepository, vault });
+  const zip = createZipService({ trees: createTreeRepository(db), downloads });
+  const sidecar = createSidecarFiles({
+    url: config.SIDECAR_URL,
+    serviceToken: () => signServiceToken(config.SERVICE_TOKEN_SECRET, 'storage', 'sidecar', new Date()),
+  });
+  const previews = createPreviewService({
+    previews: createPreviewRepository(db),
+    sidecar,
+    downloads,
+    vault,
+    newId,
+  });
+  const guard = createGuard({ config, db, auth: config.AUTH });
+  const limiter = scaleLimits(createUpstashRateLimiter(config, logger), config.RATE_LIMIT_SCALE);
+  const sharing = createSharing({
+    db,
+    keyring,
+    limiter,
+    guard,
+    files: fileRepository,
+    entries: entryRepository,
+    content,
+    downloads,
+    zip,
+  });
+  const uploading = createUploading(config, {
+    ...{ db, store, vault, uploads, sidecar, logger },
+    files: fileRepository,
+  });
+  const telling = createTelling(config, db, keyring, fileRepository);
   const maintenance: MaintenanceTask[] = [
     { name: 'idempotency keys', run: idempotency.removeOld },
+    { name: 'trash', run: createTrashRetention(trashRepository, config.TRASH_DAYS).run },
+    { name: 'versions', run: createVersionRetention(versionRepository).run },
+    { name: 'gone drives', run: createGoneDrives(createGoneDriveRepository(db), config.GONE_DRIVE_DAYS).run },
+    ...uploading.maintenance,
     { name: 'object deletions', run: deletions.run, afterWrites: true },
+    ...telling.maintenance,
+    ...integrity.maintenance,
   ];
   return {
-    services: { files, content, uploads, idempotency },
-    guard: createGuard({ config, db, auth: config.AUTH }),
+    services: {
+      files,
+      drives: createDriveService(createDriveRepository(db, quota)),
+      content,
+      downloads,
+      previews,
+      zip,
+      uploads,
+      multipart: uploading.multipart,
+      tus: uploading.tus,
+      trash,
+      versions,
+      idempotency,
+      answers,
+      ...sharing,
+      changes: telling.changes,
+      webhooks: telling.webhooks,
+      fsck: integrity.fsck,
+    },
+    guard,
+    limiter,
     serviceTokenSecret: config.SERVICE_TOKEN_SECRET,
     wakeUp: createQueueWakeUp(config.EVENTS, logger),
     logger,

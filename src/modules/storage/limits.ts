@@ -16,4 +16,8 @@ export const LINK_FAILURES_PER_ADDRESS: RateLimit = {
   limit: 60,
   seconds: 900,
 };
-export const LINK_FAILURES_PER_LINK: RateLimit = { name: 'link-failures-of-link', limit: 200, seconds: 3_600 };
+export const LINK_FAILURES_PER_LINK: RateLimit = {
+  name: 'link-failures-of-link',
+  limit: 200,
+  seconds: 3_600,
+};

@@ -1,5 +1,6 @@
-import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import type { TextChunk } from '../../../contracts/sidecar.ts';
+import type { StorageEvent } from '../../../contracts/storage.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { idToUuid } from '../../../core/database/columns.ts';
 import { analyses, chunks, cursors, embeddings } from '../../../core/database/schema/ai.ts';
@@ -38,8 +39,11 @@ export function createJobRepository(db: Database): JobRepository {
         type === 'version.created' && versionId ? [{ fileId, versionId }] : [],
       );
       const advance = advanceCursor(db, last.cursor);
-      if (jobs.length === 0) await advance;
-      else await db.batch([db.insert(analyses).values(jobs).onConflictDoNothing(), advance]);
+      const statements = [
+        ...(jobs.length > 0 ? [db.insert(analyses).values(jobs).onConflictDoNothing()] : []),
+        ...forgetting(db, events),
+      ];
+      await db.batch([advance, ...statements]);
     },
 
     async claim(leaseToken, leaseSeconds) {
@@ -119,6 +123,18 @@ export function createJobRepository(db: Database): JobRepository {
       return seconds === null || seconds === undefined ? undefined : Math.max(0, seconds);
     },
   };
+}
+
+/** What storage has deleted for good is forgotten here: chunks and vectors go with their analysis. */
+function forgetting(db: Database, events: readonly StorageEvent[]) {
+  const versionIds = events.flatMap(({ type, versionId }) =>
+    type === 'version.deleted' && versionId ? [versionId] : [],
+  );
+  const fileIds = events.flatMap(({ type, fileId }) => (type === 'file.purged' ? [fileId] : []));
+  return [
+    ...(versionIds.length > 0 ? [db.delete(analyses).where(inArray(analyses.versionId, versionIds))] : []),
+    ...(fileIds.length > 0 ? [db.delete(analyses).where(inArray(analyses.fileId, fileIds))] : []),
+  ];
 }
 
 /** Two readers may overlap: the cursor only ever moves forward. */

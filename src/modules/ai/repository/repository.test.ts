@@ -35,17 +35,24 @@ interface Document {
   versionId: string;
 }
 
+const newObject = (versionId: string) => sql`
+  insert into storage.objects (id, key, size, sha256, etag, encryption)
+  values (${idToUuid(versionId)}::uuid, ${versionId}, 1, 'x', 'x', 'none')`;
+
 /** A file of the user in storage, without an analysis. */
 async function addFile(owner = user): Promise<Document> {
   const [fileId, versionId] = [newId('file'), newId('ver')];
   const [file, version, person] = [fileId, versionId, owner].map((id) => sql`${idToUuid(id)}::uuid`);
-  await database.db.execute(sql`
-    with f as (
-      insert into storage.files (id, owner_id, kind, name, name_key, current_version_id, version_count)
-      values (${file}, ${person}, 'file', ${fileId}, ${fileId}, ${version}, 1)
-    )
-    insert into storage.versions (id, file_id, number, object_key, size, sha256, content_type, created_by)
-    values (${version}, ${file}, 1, ${versionId}, 1, 'x', 'text/plain', ${person})`);
+  await database.db.batch([
+    database.db.execute(sql`select storage.ensure_drive(${person}, 'person')`),
+    database.db.execute(sql`
+      with o as (${newObject(versionId)}), f as (
+        insert into storage.files (id, drive_id, scope_id, kind, name, name_key, current_version_id, version_count, created_by)
+        values (${file}, ${person}, ${person}, 'file', ${fileId}, ${fileId}, ${version}, 1, ${person})
+      )
+      insert into storage.versions (id, file_id, drive_id, number, object_id, size, content_type, created_by)
+      values (${version}, ${file}, ${person}, 1, ${version}, 1, 'text/plain', ${person})`),
+  ]);
   return { fileId, versionId };
 }
 
@@ -114,6 +121,28 @@ describe('events', () => {
     await jobs.recordEvents([{ cursor: '7:2', type: 'file.renamed', fileId, versionId: null }]);
     expect(await jobs.cursor()).toBe('7:2');
     expect(await jobs.secondsUntilDue()).toBeUndefined();
+  });
+
+  test('that something is gone for good take what was read of it, and nothing else, with them', async () => {
+    const vector = new Array(DIMENSIONS).fill(1);
+    const [kept, purged, changed] = [
+      await index(['heron'], [vector]),
+      await index(['heron'], [vector]),
+      await index(['heron'], [vector]),
+    ];
+    const unread = await addFile();
+    await jobs.recordEvents([
+      { cursor: '2000:1', type: 'version.created', ...unread },
+      { cursor: '2000:2', type: 'file.purged', fileId: unread.fileId, versionId: null },
+      { cursor: '2000:3', type: 'file.purged', fileId: purged.fileId, versionId: null },
+      { cursor: '2000:4', type: 'version.deleted', ...changed },
+      { cursor: '2000:5', type: 'something.new', fileId: kept.fileId, versionId: kept.versionId },
+    ]);
+    expect(await jobs.cursor()).toBe('2000:5');
+    for (const table of ['analyses', 'chunks', 'embeddings']) {
+      const left = await database.db.execute(sql`select version_id from ai.${sql.identifier(table)}`);
+      expect(left.rows, table).toEqual([{ version_id: idToUuid(kept.versionId) }]);
+    }
   });
 
   test('never move the cursor back, whichever of two readers comes last', async () => {
@@ -395,13 +424,14 @@ describe('what a user may not see', () => {
     const trashed = await index(['heron'], [vector]);
     const changed = await index(['heron'], [vector]);
     await database.db.execute(
-      sql`update storage.files set trashed_at = now() where id = ${idToUuid(trashed.fileId)}::uuid`,
+      sql`update storage.files set trashed_at = now(), trash_root_id = id where id = ${idToUuid(trashed.fileId)}::uuid`,
     );
     const newer = newId('ver');
     await database.db.execute(sql`
-      with v as (
-        insert into storage.versions (id, file_id, number, object_key, size, sha256, content_type, created_by)
-        values (${idToUuid(newer)}::uuid, ${idToUuid(changed.fileId)}::uuid, 2, 'k', 1, 'x', 'x', ${idToUuid(user)}::uuid)
+      with o as (${newObject(newer)}), v as (
+        insert into storage.versions (id, file_id, drive_id, number, object_id, size, content_type, created_by)
+        values (${idToUuid(newer)}::uuid, ${idToUuid(changed.fileId)}::uuid, ${idToUuid(user)}::uuid, 2,
+          ${idToUuid(newer)}::uuid, 1, 'x', ${idToUuid(user)}::uuid)
       )
       update storage.files set current_version_id = ${idToUuid(newer)}::uuid where id = ${idToUuid(changed.fileId)}::uuid`);
     const legs = { keyword: true, vector: { model: MODEL, values: vector } };

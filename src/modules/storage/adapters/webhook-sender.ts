@@ -27,7 +27,10 @@ export function createWebhookSender(destinations: Destinations): WebhookSender {
         return { kind: 'answered', status: response.status };
       } catch (error) {
         const late = error instanceof Error && error.name === 'TimeoutError';
-        return { kind: 'unreachable', error: late ? `no answer within ${TIMEOUT_MS / 1_000} s` : 'no connection' };
+        return {
+          kind: 'unreachable',
+          error: late ? `no answer within ${TIMEOUT_MS / 1_000} s` : 'no connection',
+        };
       }
     },
   };

@@ -1,8 +1,9 @@
 import type { createHttpApp } from '../../../core/http/app.ts';
 import type { GuardedVariables } from '../../../core/http/authorize.ts';
+import type { ThrottledVariables } from '../../../core/http/throttle.ts';
 import type { StorageServices } from '../dependencies.ts';
 
-export interface StorageVariables extends GuardedVariables {
+export interface StorageVariables extends GuardedVariables, ThrottledVariables {
   services: StorageServices;
   /** With an idempotency key: the id of what the call makes. */
   resourceUuid: string | undefined;

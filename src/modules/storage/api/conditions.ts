@@ -1,5 +1,5 @@
 import { parseRange } from '../../../core/objects/range.ts';
-import { matchesEtag } from '../service/content.ts';
+import { matchesEtag } from '../service/entity-tags.ts';
 
 /** What a GET would answer with, as far as its conditions go. */
 export interface Selected {

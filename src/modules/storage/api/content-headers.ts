@@ -1,4 +1,5 @@
-import { etagOf, type LiveContent } from '../service/content.ts';
+import type { LiveContent } from '../service/content.ts';
+import { etagOf } from '../service/entity-tags.ts';
 import { runsNothing } from '../service/media-type.ts';
 
 /**

@@ -69,6 +69,6 @@ export function mountDownloads(app: StorageApp): void {
   });
 }
 
-function actorOf(c: Context<{ Variables: StorageVariables }>) {
+function actorOf(c: Context<{ Bindings: object; Variables: StorageVariables }>) {
   return asUser(c.get('principal').userId);
 }

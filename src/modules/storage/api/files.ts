@@ -2,18 +2,60 @@ import { createRoute } from '@hono/zod-openapi';
 import { filePageSchema, fileSchema } from '../../../contracts/storage.ts';
 import { permit } from '../../../core/http/authorize.ts';
 import { json, jsonBody, problems } from '../../../core/http/openapi.ts';
-import { createFolderSchema, fileParamsSchema, listQuerySchema, updateFileSchema } from '../models/files.ts';
+import {
+  copyFileSchema,
+  createFolderSchema,
+  fileParamsSchema,
+  listQuerySchema,
+  pathQuerySchema,
+  summarySchema,
+  updateFileSchema,
+} from '../models/files.ts';
 import { asUser } from '../ports/actor.ts';
 import type { StorageApp } from './app.ts';
+import { permitCreation } from './idempotency.ts';
+import { remembered } from './remembered.ts';
 
 const listRoute = createRoute({
   method: 'get',
   path: '/v1/files',
   tags: ['files'],
-  summary: 'What is in a folder, oldest first',
+  summary: 'What is in a folder',
   ...permit('files:read'),
   request: { query: listQuerySchema },
   responses: { 200: json(filePageSchema, 'A page'), ...problems(400, 401, 403, 404, 503) },
+});
+
+const pathRoute = createRoute({
+  method: 'get',
+  path: '/v1/files/by-path',
+  tags: ['files'],
+  summary: 'What is at a path, from the root of a drive',
+  ...permit('files:read'),
+  request: { query: pathQuerySchema },
+  responses: { 200: json(fileSchema, 'The file'), ...problems(400, 401, 403, 404, 503) },
+});
+
+const summaryRoute = createRoute({
+  method: 'get',
+  path: '/v1/files/{id}/summary',
+  tags: ['files'],
+  summary: 'How much is in a folder, at any depth',
+  ...permit('files:read'),
+  request: { params: fileParamsSchema },
+  responses: { 200: json(summarySchema, 'Counts'), ...problems(400, 401, 403, 404, 503) },
+});
+
+const copyRoute = createRoute({
+  method: 'post',
+  path: '/v1/files/{id}/copy',
+  tags: ['files'],
+  summary: 'Copy a file, or a folder with all that is in it',
+  description:
+    'The current version, tags and metadata; not grants, links, favourites, comments and older versions.',
+  ...permitCreation('files:write'),
+  request: { params: fileParamsSchema, body: jsonBody(copyFileSchema) },
+  responses: { 201: json(fileSchema, 'The copy'), ...problems(400, 401, 403, 404, 409, 413, 503, 507) },
 });
 
 const getRoute = createRoute({
@@ -30,20 +72,13 @@ const updateRoute = createRoute({
   method: 'patch',
   path: '/v1/files/{id}',
   tags: ['files'],
-  summary: 'Rename or move',
+  summary: 'Rename, move, set tags and metadata',
   ...permit('files:write'),
   request: { params: fileParamsSchema, body: jsonBody(updateFileSchema) },
-  responses: { 200: json(fileSchema, 'The file as it is now'), ...problems(400, 401, 403, 404, 409, 503) },
-});
-
-const trashRoute = createRoute({
-  method: 'delete',
-  path: '/v1/files/{id}',
-  tags: ['files'],
-  summary: 'To the trash; a folder with all that is in it',
-  ...permit('files:write'),
-  request: { params: fileParamsSchema },
-  responses: { 204: { description: 'In the trash' }, ...problems(400, 401, 403, 404, 503) },
+  responses: {
+    200: json(fileSchema, 'The file as it is now'),
+    ...problems(400, 401, 403, 404, 409, 413, 503, 507),
+  },
 });
 
 const createFolderRoute = createRoute({
@@ -51,19 +86,48 @@ const createFolderRoute = createRoute({
   path: '/v1/folders',
   tags: ['files'],
   summary: 'Make a folder',
-  ...permit('files:write'),
+  ...permitCreation('files:write'),
   request: { body: jsonBody(createFolderSchema) },
-  responses: { 201: json(fileSchema, 'The folder'), ...problems(400, 401, 403, 404, 409, 503, 507) },
+  responses: {
+    200: json(fileSchema, 'The folder of this name that was there, with `conflict: replace`'),
+    201: json(fileSchema, 'The folder'),
+    ...problems(400, 401, 403, 404, 409, 413, 503, 507),
+  },
 });
 
 export function mountFiles(app: StorageApp): void {
   app.openapi(listRoute, async (c) => {
-    return c.json(await c.get('services').files.list(c.get('principal').userId, c.req.valid('query')), 200);
+    const { userId } = c.get('principal');
+    const query = c.req.valid('query');
+    const list = () => c.get('services').files.list(userId, query);
+    return isElsewhere(userId, query)
+      ? c.json(await list(), 200)
+      : remembered(c, query.parentId ?? null, list);
+  });
+
+  app.openapi(pathRoute, async (c) => {
+    const { path, driveId } = c.req.valid('query');
+    const { userId } = c.get('principal');
+    const find = () => c.get('services').files.byPath(userId, path, driveId);
+    return isElsewhere(userId, { driveId }) ? c.json(await find(), 200) : remembered(c, null, find);
+  });
+
+  app.openapi(summaryRoute, async (c) => {
+    const actor = asUser(c.get('principal').userId);
+    return c.json(await c.get('services').files.summary(actor, c.req.valid('param').id), 200);
+  });
+
+  app.openapi(copyRoute, async (c) => {
+    const { userId } = c.get('principal');
+    const { id } = c.req.valid('param');
+    const copy = await c.get('services').files.copy(userId, id, c.req.valid('json'), c.get('resourceUuid'));
+    c.get('written')();
+    return c.json(copy, 201, { location: `/v1/files/${copy.id}` });
   });
 
   app.openapi(getRoute, async (c) => {
-    const actor = asUser(c.get('principal').userId);
-    return c.json(await c.get('services').files.file(actor, c.req.valid('param').id), 200);
+    const { id } = c.req.valid('param');
+    return remembered(c, id, () => c.get('services').files.file(asUser(c.get('principal').userId), id));
   });
 
   app.openapi(updateRoute, async (c) => {
@@ -73,15 +137,19 @@ export function mountFiles(app: StorageApp): void {
     return c.json(file, 200);
   });
 
-  app.openapi(trashRoute, async (c) => {
-    await c.get('services').files.trash(c.get('principal').userId, c.req.valid('param').id);
-    c.get('written')();
-    return c.body(null, 204);
-  });
-
   app.openapi(createFolderRoute, async (c) => {
-    const folder = await c.get('services').files.createFolder(c.get('principal').userId, c.req.valid('json'));
+    const { userId } = c.get('principal');
+    const { file, created } = await c
+      .get('services')
+      .files.createFolder(userId, c.req.valid('json'), c.get('resourceUuid'));
+    if (!created) return c.json(file, 200);
     c.get('written')();
-    return c.json(folder, 201, { location: `/v1/files/${folder.id}` });
+    return c.json(file, 201, { location: `/v1/files/${file.id}` });
   });
 }
+
+/** At the root of a drive that is not the caller's own. */
+const isElsewhere = (
+  userId: string,
+  { driveId, parentId }: { readonly driveId?: string | undefined; readonly parentId?: string | undefined },
+): boolean => parentId === undefined && driveId !== undefined && driveId !== userId;

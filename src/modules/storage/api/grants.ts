@@ -129,7 +129,10 @@ export function mountGrants(app: StorageApp): void {
   });
 
   app.openapi(sharedRoute, async (c) => {
-    return c.json(await c.get('services').grants.shared(c.get('principal').userId, c.req.valid('query')), 200);
+    return c.json(
+      await c.get('services').grants.shared(c.get('principal').userId, c.req.valid('query')),
+      200,
+    );
   });
 
   app.openapi(leaveRoute, async (c) => {

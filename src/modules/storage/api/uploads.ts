@@ -15,6 +15,7 @@ import {
   uploadsQuerySchema,
 } from '../models/uploads.ts';
 import type { StorageApp } from './app.ts';
+import { permitCreation } from './idempotency.ts';
 import { mediaType } from './upload-body.ts';
 
 const tags = ['uploads'];
@@ -24,11 +25,11 @@ const createUploadRoute = createRoute({
   path: '/v1/uploads',
   tags,
   summary: 'Begin an upload in parts that go straight to the object store',
-  ...permit('files:write'),
+  ...permitCreation('files:write'),
   request: { body: jsonBody(createUploadSchema) },
   responses: {
     201: json(uploadStatusSchema, 'The upload'),
-    ...problems(400, 401, 403, 404, 409, 412, 413, 503, 507),
+    ...problems(400, 401, 403, 404, 409, 412, 413, 422, 503, 507),
   },
 });
 
@@ -98,12 +99,16 @@ const completeRoute = createRoute({
 export function mountUploads(app: StorageApp): void {
   app.openapi(createUploadRoute, async (c) => {
     const { name = '', contentType, parentId, ...request } = c.req.valid('json');
-    const upload = await c.get('services').multipart.create(c.get('principal').userId, {
-      ...request,
-      name,
-      parentId: parentId ?? undefined,
-      contentType: mediaType(contentType ?? '', name),
-    });
+    const upload = await c.get('services').multipart.create(
+      c.get('principal').userId,
+      {
+        ...request,
+        name,
+        parentId: parentId ?? undefined,
+        contentType: mediaType(contentType ?? '', name),
+      },
+      { uuid: c.get('resourceUuid'), isRepeated: c.get('isRepeated') ?? false },
+    );
     return c.json(upload, 201, { location: `/v1/uploads/${upload.id}` });
   });
 

@@ -36,7 +36,7 @@ export const createGrantSchema = z
     role: grantedRoleSchema,
     expiresAt: expirySchema.nullable().optional(),
   })
-  .openapi('CreateGrant');
+  .openapi('CreateFileGrant');
 
 export const updateGrantSchema = z
   .strictObject({ role: grantedRoleSchema.optional(), expiresAt: expirySchema.nullable().optional() })
@@ -44,7 +44,7 @@ export const updateGrantSchema = z
     (change) => change.role !== undefined || change.expiresAt !== undefined,
     'must change role or expiresAt',
   )
-  .openapi('UpdateGrant');
+  .openapi('UpdateFileGrant');
 
 export const grantParamsSchema = z.object({ id: fileIdSchema, grantId: grantIdSchema });
 export const grantsQuerySchema = z.object({ cursor: grantIdSchema.optional(), limit: pageSizeSchema });
@@ -75,7 +75,7 @@ export const grantSchema = z
     createdAt: timestampSchema,
     updatedAt: timestampSchema,
   })
-  .openapi('Grant');
+  .openapi('FileGrant');
 export type Grant = z.infer<typeof grantSchema>;
 export type GrantedRole = Grant['role'];
 
@@ -110,7 +110,7 @@ export const accessSchema = z
     /** Null: there is none, and so no right. */
     rule: accessRuleSchema.nullable(),
   })
-  .openapi('Access');
+  .openapi('FileAccess');
 export type Access = z.infer<typeof accessSchema>;
 
 export const accessPageSchema = z.object({ items: z.array(accessSchema), nextCursor: z.string().nullable() });

@@ -5,13 +5,18 @@ export const MAX_NAME_BYTES = 255;
 /** Of folders in each other, the entry itself counted. */
 export const MAX_DEPTH = 512;
 
+/** A decoder takes it for a byte order mark and drops it: what begins with it would not come back as it was sent. */
+const beginsWithMark = (text: string): boolean => text.startsWith('\ufeff');
+const NO_MARK = 'must not begin with a byte order mark';
+
 /** Names are kept as sent. Refused is what could not be one step of a path. */
 export const nameSchema = plainTextSchema
   .min(1, 'must not be empty')
   .refine((name) => byteLength(name) <= MAX_NAME_BYTES, `must have at most ${MAX_NAME_BYTES} bytes in UTF-8`)
   .refine((name) => !/[/\\]/.test(name), 'must not contain a slash or backslash')
   .refine((name) => name !== '.' && name !== '..', 'must not be . or ..')
-  .refine((name) => name.trim() !== '', 'must not be blank');
+  .refine((name) => name.trim() !== '', 'must not be blank')
+  .refine((name) => !beginsWithMark(name), NO_MARK);
 
 export const MAX_METADATA_KEYS = 50;
 /** Of keys and values together. */
@@ -22,17 +27,23 @@ const MAX_METADATA_KEY_BYTES = 255;
 /** Tags are the same if their bytes are. */
 export const tagSchema = plainTextSchema
   .min(1, 'must not be empty')
-  .refine((tag) => byteLength(tag) <= MAX_TAG_BYTES, `must have at most ${MAX_TAG_BYTES} bytes in UTF-8`);
+  .refine((tag) => byteLength(tag) <= MAX_TAG_BYTES, `must have at most ${MAX_TAG_BYTES} bytes in UTF-8`)
+  .refine((tag) => !beginsWithMark(tag), NO_MARK);
 
 export const metadataKeySchema = plainTextSchema
   .min(1, 'must not be empty')
-  .refine((key) => byteLength(key) <= MAX_METADATA_KEY_BYTES, `must have at most ${MAX_METADATA_KEY_BYTES} bytes`);
+  .refine(
+    (key) => byteLength(key) <= MAX_METADATA_KEY_BYTES,
+    `must have at most ${MAX_METADATA_KEY_BYTES} bytes`,
+  )
+  .refine((key) => !beginsWithMark(key), NO_MARK);
 
 /** Any text that PostgreSQL can hold, of several lines too. */
 export const metadataValueSchema = z
   .string()
   .max(MAX_METADATA_BYTES)
-  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed Unicode without NUL');
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed Unicode without NUL')
+  .refine((text) => !beginsWithMark(text), NO_MARK);
 
 /** Two names are the same name if they differ only in case or in Unicode composition. */
 export function nameKey(name: string): string {

@@ -31,7 +31,11 @@ export const createWebhookSchema = z
 export type CreateWebhook = z.infer<typeof createWebhookSchema>;
 
 export const updateWebhookSchema = z
-  .strictObject({ url: urlSchema.optional(), events: eventsSchema.optional(), active: z.boolean().optional() })
+  .strictObject({
+    url: urlSchema.optional(),
+    events: eventsSchema.optional(),
+    active: z.boolean().optional(),
+  })
   .refine(
     ({ url, events, active }) => url !== undefined || events !== undefined || active !== undefined,
     'must change url, events or active',

@@ -86,7 +86,7 @@ export interface Summary {
 }
 
 /** What is where, and under which name. Whatever changes the tree happens in one transaction, or not at all. */
-export interface TreeRepository {
+export interface EntryRepository {
   /** @param give back the folder of this name that is there already */
   createFolder(
     userId: string,
@@ -97,7 +97,12 @@ export interface TreeRepository {
   change(userId: string, fileId: string, change: EntryChange): Promise<File | Refusal>;
   copy(
     userId: string,
-    call: { readonly id: string; readonly fileId: string; readonly destination: Destination; readonly naming: Naming },
+    call: {
+      readonly id: string;
+      readonly fileId: string;
+      readonly destination: Destination;
+      readonly naming: Naming;
+    },
   ): Promise<File | Refusal>;
   /** Undefined when the actor does not get to see the place. */
   list(actor: Actor, listing: Listing): Promise<Listed[] | undefined>;

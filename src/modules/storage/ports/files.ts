@@ -27,44 +27,14 @@ export interface Content {
   readonly soleInItsSecond: boolean;
 }
 
-/** Where something new goes. `parentId` null is the root of the drive. */
-export interface Place {
-  readonly driveId: string;
-  readonly parentId: string | null;
-  readonly name: string;
-  readonly nameKey: string;
-}
-
 /** Every function sees only what the actor may see, at the moment of the call. */
 export interface FileRepository {
   findFile(actor: Actor, fileId: string): Promise<File | undefined>;
   findFiles(actor: Actor, fileIds: readonly string[]): Promise<File[]>;
-  listChildren(actor: Actor, placeId: string, after: string | null, limit: number): Promise<File[]>;
-  insertFolder(
-    userId: string,
-    id: string,
-    place: Place,
-  ): Promise<
-    File | 'folder_not_found' | 'role_required' | 'name_conflict' | 'folder_too_deep' | 'quota_exceeded'
-  >;
-  update(
-    userId: string,
-    fileId: string,
-    change: { name?: string; nameKey?: string; parentId?: string | null },
-  ): Promise<File | 'name_conflict' | 'not_moved' | undefined>;
-  /** The file, or the folder with all below it, to the trash. False when there was nothing to trash. */
-  trash(userId: string, fileId: string): Promise<boolean>;
   content(actor: Actor, fileId: string): Promise<Content | undefined>;
   contentOfVersion(actor: Actor, fileId: string, versionId: string): Promise<Content | undefined>;
   /** The bytes were not as they should be: reading them all is due. */
   suspectObject(objectId: string): Promise<void>;
-  listVersions(actor: Actor, fileId: string, before: number | null, limit: number): Promise<StoredVersion[]>;
-  restoreVersion(
-    userId: string,
-    fileId: string,
-    versionId: string,
-    newVersionId: string,
-  ): Promise<File | undefined>;
 }
 
 /** For services, whoever the owner is. */

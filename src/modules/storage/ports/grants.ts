@@ -1,6 +1,6 @@
 import type { File } from '../../../contracts/storage.ts';
 import type { AuditEntry } from '../../../core/security/audit.ts';
-import type { Access, Grant, Grantee, GrantedRole, PrincipalKind } from '../models/grants.ts';
+import type { Access, Grant, GrantedRole, Grantee, PrincipalKind } from '../models/grants.ts';
 
 /** Somebody at an entry: what they may do there, and in whose drive it is. */
 export interface Standing {

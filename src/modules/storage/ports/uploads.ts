@@ -98,12 +98,15 @@ export interface UploadRepository {
   resize(uploadId: string, size: number): Promise<'resized' | 'quota_exceeded' | 'not_active'>;
   /**
    * The version, its object, its event, the settled quota and the end of the upload in one transaction. Rights and
-   * place are looked at again. Whoever completes what is completed learns where it went.
+   * place are looked at again. Whoever completes what is completed learns where it went. `changed_meanwhile`: the place
+   * went to another drive just then, and it can be tried again.
    */
   complete(
     uploadId: string,
     end: UploadEnd,
-  ): Promise<{ readonly fileId: string; readonly versionId: string } | UploadRefusal | 'aborted'>;
+  ): Promise<
+    { readonly fileId: string; readonly versionId: string } | UploadRefusal | 'aborted' | 'changed_meanwhile'
+  >;
   /**
    * Gives quota and place back and asks for the deletion of the bytes. False when it had ended already.
    * @param bytesMayComeSeconds how long a request that is still on its way may bring them

@@ -41,8 +41,8 @@ export interface VersionRepository {
     versionId: string,
     audit: AuditEntry,
   ): Promise<'done' | VersionRefusal>;
-  /** Drives that do not keep all versions. */
-  drivesWithRetention(after: string | null, limit: number): Promise<string[]>;
+  /** Some of the drives that do not keep all versions, others each time. */
+  drivesWithRetention(limit: number): Promise<string[]>;
   /** Deletes so many of those that the drive does not keep; says how many these were. */
   removeOld(driveId: string, most: number): Promise<number>;
 }

@@ -1,11 +1,5 @@
 import type { AuditEntry } from '../../../core/security/audit.ts';
-import type {
-  DeliveriesQuery,
-  Delivery,
-  UpdateWebhook,
-  Webhook,
-  WebhooksQuery,
-} from '../models/webhooks.ts';
+import type { DeliveriesQuery, Delivery, UpdateWebhook, Webhook, WebhooksQuery } from '../models/webhooks.ts';
 
 /** Every function looks, in the statement of its effect, whether the user manages the drive. */
 export interface WebhookRepository {
@@ -36,7 +30,12 @@ export interface WebhookRepository {
     limit: number,
   ): Promise<Delivery[]>;
   /** A delivery that no event caused. */
-  insertTest(userId: string, webhookId: string, deliveryId: string, type: string): Promise<Delivery | undefined>;
+  insertTest(
+    userId: string,
+    webhookId: string,
+    deliveryId: string,
+    type: string,
+  ): Promise<Delivery | undefined>;
   /** As if it had never been tried. */
   replay(userId: string, webhookId: string, deliveryId: string): Promise<Delivery | undefined>;
 }

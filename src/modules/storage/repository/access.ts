@@ -37,5 +37,7 @@ export const driveOf = (fileId: string): SQL =>
 
 /** The first statement of a batch that puts something at the root of a drive, which need not have a row yet. */
 export const ensureDrive = (userId: string, driveId: string): SQL =>
-  sql`select storage.ensure_drive(p.principal_id, ${driveId.startsWith('wsp_') ? 'workspace' : 'person'})
-    from auth.principals_of(${uuid(userId)}) p where p.principal_id = ${uuid(driveId)}`;
+  sql`select storage.ensure_drive(p.id, case when p.kind = 'user' then 'person' else 'workspace' end)
+    from auth.principals(array[${uuid(driveId)}]) p
+    where p.id in (select m.principal_id from auth.principals_of(${uuid(userId)}) m)
+      and p.kind = ${driveId.startsWith('wsp_') ? 'workspace' : 'user'}`;

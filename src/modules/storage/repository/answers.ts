@@ -16,7 +16,10 @@ export function createStampRepository(db: Database): StampRepository {
       return row?.generation;
     },
     async ofDrive(userId) {
-      const [row] = await db.select({ generation }).from(drives).where(eq(drives.id, idToUuid(userId)));
+      const [row] = await db
+        .select({ generation })
+        .from(drives)
+        .where(eq(drives.id, idToUuid(userId)));
       return row?.generation;
     },
   };

@@ -3,7 +3,7 @@ import type { Database } from '../../../core/database/client.ts';
 import { files } from '../../../core/database/schema/storage.ts';
 import { MAX_METADATA_BYTES, MAX_METADATA_KEYS } from '../models/names.ts';
 import { asUser } from '../ports/actor.ts';
-import type { EntryChange, TreeRepository } from '../ports/tree.ts';
+import type { EntryChange, EntryRepository } from '../ports/entries.ts';
 import { driveOf, ensureDrive, uuid } from './access.ts';
 import {
   chosenName,
@@ -30,7 +30,7 @@ export async function changeEntry(
   userId: string,
   fileId: string,
   change: EntryChange,
-): ReturnType<TreeRepository['change']> {
+): ReturnType<EntryRepository['change']> {
   const { destination } = change;
   const drives = [driveOf(fileId)];
   if (destination?.parentId) drives.push(driveOf(destination.parentId));
@@ -63,7 +63,11 @@ function statement(defaults: QuotaDefaults, userId: string, fileId: string, chan
 }
 
 /** `context` is the scope around the entry: what it and all below it leave that have no scope between. */
-function whatAndWhere(userId: string, fileId: string, { destination, naming, tags, metadata }: EntryChange): SQL {
+function whatAndWhere(
+  userId: string,
+  fileId: string,
+  { destination, naming, tags, metadata }: EntryChange,
+): SQL {
   const place =
     destination === undefined
       ? sql`select file.drive_id, file.parent_id, file.context as scope_id, 3 as rank, 0 as depth, file.place_id from file`
@@ -98,7 +102,8 @@ function whatAndWhere(userId: string, fileId: string, { destination, naming, tag
 function verdictOf(defaults: QuotaDefaults, { naming, metadata }: EntryChange): SQL {
   const elsewhere = sql`place.drive_id <> file.drive_id`;
   const room = hasRoom(sql`d`, defaults, {
-    bytes: sql`(select coalesce(sum(v.size), 0) from storage.versions v join below on below.id = v.file_id)`,
+    bytes: sql`(select coalesce(sum(v.size), 0) from storage.versions v
+      where v.file_id = any(array(select below.id from below)))`,
     entries: sql`moving.entries`,
   });
   const tooMuchMetadata = sql`(select count(*) > ${MAX_METADATA_KEYS}
@@ -135,31 +140,38 @@ const toldOfLeaving = sql`(select array_agg(told.id) from (
     select g.principal_id from storage.scopes_above(file.context) above
       join storage.grants g on g.file_id = above.id and g.role <> 'none') told)`;
 
-/** Entries below change only when other rights are in force where they go; the trashed ones among them too. */
+/**
+ * Entries below change only when other rights are in force where they go; the trashed ones among them too. They are
+ * named by an array, so that the plan goes by the index whatever it believes about how many there are.
+ */
 const EFFECTS = sql`
-  changed as (
+  going as materialized (
+    select case when decided.crosses then array(select below.id from below) else '{}' end as ids from decided
+  ), moved as (
+    update storage.files f set drive_id = decided.to_drive,
+      scope_id = case when f.scope_id = decided.context then decided.to_scope else f.scope_id end
+    from decided where f.id = any((select going.ids from going)::uuid[]) and f.id <> decided.id
+    returning f.id, f.drive_id, f.scope_id, f.trashed_at
+  ), changed as (
     update storage.files f set
       drive_id = decided.to_drive,
-      parent_id = case when f.id = decided.id then decided.to_parent else f.parent_id end,
+      parent_id = decided.to_parent,
       scope_id = case when f.scope_id = decided.context then decided.to_scope else f.scope_id end,
-      name = case when f.id = decided.id then decided.to_name else f.name end,
-      name_key = case when f.id = decided.id then decided.to_key else f.name_key end,
-      tags = case when f.id = decided.id then decided.new_tags else f.tags end,
-      metadata = case when f.id = decided.id then decided.new_metadata else f.metadata end,
-      updated_at = case when f.id = decided.id and decided.edited then now() else f.updated_at end
-    from decided, (select count(*) as count from replaced) gone, (
-      select decided.id from decided where decided.moves or decided.renamed or decided.edited
-      union
-      select below.id from below, decided where decided.crosses) touched
-    where f.id = touched.id and gone.count >= 0
-    returning f.id, f.drive_id, f.scope_id, f.trashed_at
+      name = decided.to_name,
+      name_key = decided.to_key,
+      tags = decided.new_tags,
+      metadata = decided.new_metadata,
+      updated_at = case when decided.edited then now() else f.updated_at end
+    from decided, (select count(*) as count from replaced) gone
+    where f.id = decided.id and gone.count >= 0 and (decided.moves or decided.renamed or decided.edited)
+    returning f.id, f.drive_id, f.scope_id
   ), scoped as (
     update storage.scopes s set drive_id = decided.to_drive,
       parent_id = case when s.parent_id = decided.context then decided.to_scope else s.parent_id end
-    from decided, below where decided.crosses and s.id = below.id
+    from decided where s.id = any((select going.ids from going)::uuid[])
   ), owned as (
     update storage.versions v set drive_id = decided.to_drive
-    from decided, below where decided.to_drive <> decided.drive_id and v.file_id = below.id
+    from decided where decided.to_drive <> decided.drive_id and v.file_id = any((select going.ids from going)::uuid[])
   )`;
 
 const eventsOf = (userId: string): SQL => sql`
@@ -169,12 +181,15 @@ const eventsOf = (userId: string): SQL => sql`
       select 'file.trashed' as type, drive_id, scope_id, id, null::uuid[] as audience from replaced
       union all
       select 'file.moved', changed.drive_id, changed.scope_id, changed.id, decided.audience from changed, decided
-      where decided.moves and changed.trashed_at is null
+      where decided.moves
+      union all
+      select 'file.moved', moved.drive_id, moved.scope_id, moved.id, decided.audience from moved, decided
+      where moved.trashed_at is null
       union all
       select 'file.renamed', changed.drive_id, changed.scope_id, changed.id, null from changed, decided
-      where decided.renamed and changed.id = decided.id
+      where decided.renamed
       union all
       select 'file.changed', changed.drive_id, changed.scope_id, changed.id, null from changed, decided
-      where decided.edited and changed.id = decided.id
+      where decided.edited
     ) event
   )`;

@@ -10,9 +10,10 @@ import { nameOf } from './grants.ts';
 export function createCommentRepository(db: Database): CommentRepository {
   return {
     async list(userId, fileId, before, limit) {
-      const rows = await selectComments(db, userId)(
-        and(eq(comments.fileId, fileId), before === null ? undefined : lt(comments.id, before)),
-      )
+      const rows = await selectComments(
+        db,
+        userId,
+      )(and(eq(comments.fileId, fileId), before === null ? undefined : lt(comments.id, before)))
         .orderBy(desc(comments.id))
         .limit(limit);
       return rows.map(toComment);
@@ -30,9 +31,10 @@ export function createCommentRepository(db: Database): CommentRepository {
         ${told(userId, 'comment.created', sql`made`)}`;
       const [, rows] = await db.batch([
         db.execute(statement),
-        selectComments(db, userId)(
-          and(eq(comments.id, id), eq(comments.fileId, fileId), eq(comments.authorId, userId)),
-        ),
+        selectComments(
+          db,
+          userId,
+        )(and(eq(comments.id, id), eq(comments.fileId, fileId), eq(comments.authorId, userId))),
       ]);
       return rows[0] && toComment(rows[0]);
     },

@@ -2,9 +2,10 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../core/database/client.ts';
 import { uuidToId } from '../../../core/database/columns.ts';
 import { MAX_DEPTH } from '../models/names.ts';
-import type { UploadEnd, UploadRefusal, UploadRepository } from '../ports/uploads.ts';
-import { lockDrives, uuid } from './access.ts';
-import { driveOfUpload, ENDED_DAYS, type QuotaDefaults } from './uploads.ts';
+import type { UploadEnd, UploadRepository } from '../ports/uploads.ts';
+import { driveOf, uuid } from './access.ts';
+import { isLocked, lockAndNameDrives, type QuotaDefaults } from './places.ts';
+import { driveOfUpload, ENDED_DAYS } from './uploads.ts';
 
 /**
  * The end of an upload as one transaction. Everything hangs on the upload still being active and on its user still
@@ -17,15 +18,14 @@ export async function completeUpload(
   uploadId: string,
   end: UploadEnd,
 ): ReturnType<UploadRepository['complete']> {
-  const lock =
-    end.target.kind === 'create'
-      ? lockDrives(driveOfUpload(uploadId))
-      : lockDrives(
-          driveOfUpload(uploadId),
-          sql`(select f.drive_id from storage.files f where f.id = ${uuid(end.target.fileId)})`,
-        );
+  // The folder, or the file, may have gone to another drive since the upload began.
+  const destination =
+    end.target.kind === 'version'
+      ? driveOf(end.target.fileId)
+      : sql`(select p.drive_id from storage.uploads u join storage.files p on p.id = u.parent_id
+          where u.id = ${uuid(uploadId)})`;
   const [, , found] = await db.batch([
-    db.execute(lock),
+    db.execute(lockAndNameDrives(driveOfUpload(uploadId), destination)),
     db.execute(
       end.target.kind === 'create'
         ? createStatement(defaults, uploadId, end)
@@ -75,8 +75,10 @@ function createStatement(defaults: QuotaDefaults, uploadId: string, end: UploadE
         join storage.drives d on d.id = coalesce(p.drive_id, upload.drive_id)
       where (upload.parent_id is null or p.id is not null)
         and storage.rank_in(upload.user_id, coalesce(p.scope_id, d.id)) >= 3
+        and (upload.link_id is null or storage.link_reaches(upload.link_id, coalesce(p.scope_id, d.id)))
         and storage.depth_of(p.id) < ${MAX_DEPTH}
         and d.entry_count < coalesce(d.quota_entries, ${defaults.entries}::bigint)
+        and ${isLocked(sql`d.id`)}
     ),
     ${newObject(end, sql`place`)},
     file as (
@@ -104,7 +106,7 @@ function versionStatement(uploadId: string, end: UploadEnd): SQL {
       update storage.files f set current_version_id = upload.version_id, version_count = f.version_count + 1,
         size = ${end.size}::bigint, updated_at = now()
       from upload where f.id = ${uuid(fileId)} and f.kind = 'file' and f.trashed_at is null
-        and storage.rank_in(upload.user_id, f.scope_id) >= 3
+        and storage.rank_in(upload.user_id, f.scope_id) >= 3 and ${isLocked(sql`f.drive_id`)}
         and ${expectedVersionId === null ? sql`true` : sql`f.current_version_id = ${uuid(expectedVersionId)}`}
       returning f.id, f.version_count, f.drive_id, f.scope_id
     ),
@@ -126,14 +128,17 @@ function diagnosis(uploadId: string, { target }: UploadEnd): SQL {
       : sql`left join storage.files f on f.id = ${uuid(target.fileId)} and f.trashed_at is null`;
   return sql`
     select u.state, u.target_id, u.version_id, u.parent_id, f.id as there, f.kind,
-      storage.depth_of(u.parent_id) as depth, storage.rank_in(u.user_id, coalesce(f.scope_id, u.drive_id)) as rank
+      ${isLocked(sql`coalesce(f.drive_id, u.drive_id)`)} as locked,
+      storage.depth_of(u.parent_id) as depth,
+      case when u.link_id is null or storage.link_reaches(u.link_id, coalesce(f.scope_id, u.drive_id))
+        then storage.rank_in(u.user_id, coalesce(f.scope_id, u.drive_id)) end as rank
     from storage.uploads u ${there} where u.id = ${uuid(uploadId)}`;
 }
 
 function outcomeOf(
   found: Record<string, unknown> | undefined,
   { target }: UploadEnd,
-): { fileId: string; versionId: string } | UploadRefusal | 'aborted' {
+): Awaited<ReturnType<UploadRepository['complete']>> {
   if (found === undefined || found.state === 'aborted') return 'aborted';
   if (found.state === 'completed')
     return {
@@ -145,6 +150,7 @@ function outcomeOf(
   const rank = Number(found.rank ?? 0);
   if ((needsThere && found.there === null) || rank === 0) return gone;
   if (rank < 3) return 'role_required';
+  if (found.locked !== true) return 'changed_meanwhile';
   if (target.kind === 'version') return found.kind === 'folder' ? 'not_a_file' : 'precondition_failed';
   return Number(found.depth) >= MAX_DEPTH ? 'folder_too_deep' : 'quota_exceeded';
 }

@@ -2,7 +2,7 @@ import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../core/database/client.ts';
 import { files } from '../../../core/database/schema/storage.ts';
 import { asUser } from '../ports/actor.ts';
-import type { Destination, Naming, TreeRepository } from '../ports/tree.ts';
+import type { Destination, EntryRepository, Naming } from '../ports/entries.ts';
 import { driveOf, ensureDrive, uuid } from './access.ts';
 import {
   chosenName,
@@ -30,12 +30,17 @@ export async function copyEntry(
   db: Database,
   defaults: QuotaDefaults,
   userId: string,
-  call: { readonly id: string; readonly fileId: string; readonly destination: Destination; readonly naming: Naming },
-): ReturnType<TreeRepository['copy']> {
+  call: {
+    readonly id: string;
+    readonly fileId: string;
+    readonly destination: Destination;
+    readonly naming: Naming;
+  },
+): ReturnType<EntryRepository['copy']> {
   const { id, fileId, destination, naming } = call;
   const statement = sql`
     with recursive ${whatAndWhere(userId, call)},
-    ${verdictOf(defaults, id, naming)},
+    ${verdictOf(defaults, naming)},
     decided as (
       select ${uuid(id)} as id, place.drive_id, place.parent_id, place.scope_id, place.place_id as to_place, chosen.name,
         chosen.name_key as to_key
@@ -56,7 +61,12 @@ export async function copyEntry(
 
 function whatAndWhere(
   userId: string,
-  { id, fileId, destination, naming }: { id: string; fileId: string; destination: Destination; naming: Naming },
+  {
+    id,
+    fileId,
+    destination,
+    naming,
+  }: { id: string; fileId: string; destination: Destination; naming: Naming },
 ): SQL {
   const inTheWay = naming.replace
     ? sql`(s.id = file.id or s.kind = 'folder' or file.kind = 'folder'
@@ -86,10 +96,11 @@ function whatAndWhere(
       select entries.copy_id, around.copy_id as copy_parent_id, entries.depth, f.kind, f.name, f.name_key, f.size, f.tags,
         f.metadata, case when v.id is not null then entries.version_id end as version_id, v.object_id, v.content_type,
         v.announced_type, o.state
-      from entries join storage.files f on f.id = entries.id
+      from storage.files f join entries on entries.id = f.id
         left join entries around on around.id = entries.parent_id
         left join storage.versions v on v.id = f.current_version_id
         left join storage.objects o on o.id = v.object_id
+      where f.id = any(array(select entries.id from entries))
     ),
     total as (
       select count(*) as entries, coalesce(sum(size), 0) as bytes, max(depth) as height,
@@ -99,7 +110,7 @@ function whatAndWhere(
 }
 
 /** In the order in which people are told. */
-function verdictOf(defaults: QuotaDefaults, id: string, naming: Naming): SQL {
+function verdictOf(defaults: QuotaDefaults, naming: Naming): SQL {
   const room = hasRoom(sql`d`, defaults, { bytes: sql`total.bytes`, entries: sql`total.entries` });
   return sql`
     verdict as (

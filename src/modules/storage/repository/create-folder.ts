@@ -2,7 +2,7 @@ import { and, eq, or, sql } from 'drizzle-orm';
 import type { Database } from '../../../core/database/client.ts';
 import { files } from '../../../core/database/schema/storage.ts';
 import { asUser } from '../ports/actor.ts';
-import type { Destination, Naming, TreeRepository } from '../ports/tree.ts';
+import type { Destination, EntryRepository, Naming } from '../ports/entries.ts';
 import { childOf, ensureDrive, uuid } from './access.ts';
 import {
   chosenName,
@@ -28,7 +28,7 @@ export async function createFolder(
   id: string,
   destination: Destination,
   naming: Naming,
-): ReturnType<TreeRepository['createFolder']> {
+): ReturnType<EntryRepository['createFolder']> {
   const room = hasRoom(sql`d`, defaults, { bytes: sql`0`, entries: sql`1` });
   const statement = sql`
     with place as (${placeFor(userId, destination)}),
@@ -71,8 +71,10 @@ export async function createFolder(
     selectFiles(db, asUser(userId))(there === undefined ? eq(files.id, id) : or(eq(files.id, id), there)),
   ]);
   const refusal = refusalOf(verdict.rows[0]);
-  const [row] = rows;
-  if (row !== undefined && (refusal === undefined || refusal.refused === 'name_conflict'))
-    return { file: toFile(row), created: row.id === id };
+  const made = rows.find((row) => row.id === id);
+  if (made !== undefined) return { file: toFile(made), created: true };
+  const [existing] = rows;
+  if (existing !== undefined && refusal?.refused === 'name_conflict')
+    return { file: toFile(existing), created: false };
   return refusal ?? { refused: 'folder_not_found' };
 }

@@ -15,6 +15,7 @@ export function createDeletionRepository(db: Database): DeletionRepository {
           next_attempt_at = now() + least(${leaseSeconds} * power(2, least(d.attempts, 6)), 3600) * interval '1 second'
         from due where d.object_key = due.object_key
           and not exists (select from storage.objects o where o.key = d.object_key)
+          and not (starts_with(d.object_key, 'keys/') and storage.is_kept(d.object_key))
         returning d.object_key`);
       return claimed.rows.map((row) => String(row.object_key));
     },

@@ -27,7 +27,10 @@ export function createGrantRepository(db: Database): GrantRepository {
     async list(userId, fileId, after, limit) {
       const around = sql`${grants.fileId} in (select above.id from storage.files f,
         storage.scopes_above(f.scope_id) above where f.id = ${uuid(fileId)})`;
-      const rows = await selectGrants(db, userId)(and(around, after === null ? undefined : gt(grants.id, after)))
+      const rows = await selectGrants(
+        db,
+        userId,
+      )(and(around, after === null ? undefined : gt(grants.id, after)))
         .orderBy(asc(grants.id))
         .limit(limit);
       return rows.map((row) => toGrant(row, fileId));
@@ -48,9 +51,10 @@ export function createGrantRepository(db: Database): GrantRepository {
       const [, written, rows] = await db.batch([
         db.execute(lockDrives(driveOf(fileId))),
         db.execute(statement),
-        selectGrants(db, userId)(
-          and(eq(grants.fileId, fileId), eq(grants.principalId, idToUuid(grant.principalId))),
-        ),
+        selectGrants(
+          db,
+          userId,
+        )(and(eq(grants.fileId, fileId), eq(grants.principalId, idToUuid(grant.principalId)))),
       ]);
       return written.rows.length > 0 && rows[0] ? toGrant(rows[0], fileId) : undefined;
     },
@@ -81,18 +85,16 @@ export function createGrantRepository(db: Database): GrantRepository {
           returning g.id, g.file_id, g.principal_id, null::text as role
         ), audited as (${auditRows(audit, sql`from changed`)})
         ${accessChanged(userId)}`;
-      const [, written] = await db.batch([
-        db.execute(lockDrives(driveOf(fileId))),
-        db.execute(statement),
-      ]);
+      const [, written] = await db.batch([db.execute(lockDrives(driveOf(fileId))), db.execute(statement)]);
       return written.rows.length > 0;
     },
 
     async shared(userId, before, limit) {
       const actor = asUser(userId);
-      const rows = await selectFiles(db, actor)(
-        and(sharedWith(userId), before === null ? undefined : lt(files.id, before)),
-      )
+      const rows = await selectFiles(
+        db,
+        actor,
+      )(and(sharedWith(userId), before === null ? undefined : lt(files.id, before)))
         .orderBy(desc(files.id))
         .limit(limit);
       return rows.map(toFile);
@@ -112,10 +114,7 @@ export function createGrantRepository(db: Database): GrantRepository {
           returning id, file_id, principal_id, role
         ), audited as (${auditRows(audit, sql`from changed`)})
         ${accessChanged(userId)}`;
-      const [, written] = await db.batch([
-        db.execute(lockDrives(driveOf(fileId))),
-        db.execute(statement),
-      ]);
+      const [, written] = await db.batch([db.execute(lockDrives(driveOf(fileId))), db.execute(statement)]);
       return written.rows.length > 0;
     },
   };

@@ -3,7 +3,7 @@ import type { Database } from '../../../core/database/client.ts';
 import { idToUuid } from '../../../core/database/columns.ts';
 import { files } from '../../../core/database/schema/storage.ts';
 import type { Actor } from '../ports/actor.ts';
-import type { Listing, Position, SortKey, TreeRepository } from '../ports/tree.ts';
+import type { EntryRepository, Listing, Position, SortKey } from '../ports/entries.ts';
 import { childOf, rankIn, uuid } from './access.ts';
 import { pathFor, type Seen, selectAnyFiles, toFile } from './queries.ts';
 
@@ -25,7 +25,11 @@ const SORTS: Readonly<Record<SortKey, { column: SQL; type: SQL; valueOf: (row: F
  * One page of what is in a folder. Where rights are those of the folder, as nearly everywhere, one comparison tells;
  * path and rank of the folder are found once, not for each row.
  */
-export async function listEntries(db: Database, actor: Actor, listing: Listing): ReturnType<TreeRepository['list']> {
+export async function listEntries(
+  db: Database,
+  actor: Actor,
+  listing: Listing,
+): ReturnType<EntryRepository['list']> {
   const place = placeSeenBy(actor, listing.placeId);
   const sort = SORTS[listing.sort];
   const seen: Seen = {
@@ -36,7 +40,11 @@ export async function listEntries(db: Database, actor: Actor, listing: Listing):
   const direction = listing.descending ? sql`desc` : sql`asc`;
   const [there, rows] = await db.batch([
     db.execute(sql`select ${place.rank} as rank`),
-    selectAnyFiles(db, actor, seen)(
+    selectAnyFiles(
+      db,
+      actor,
+      seen,
+    )(
       and(
         childOf(listing.placeId),
         isNull(files.trashedAt),
@@ -47,7 +55,10 @@ export async function listEntries(db: Database, actor: Actor, listing: Listing):
         listing.tag === undefined ? undefined : sql`${listing.tag} = any(${files.tags})`,
       ),
     )
-      .orderBy(sql`${sort.column} ${direction}`, ...(listing.sort === 'created' || listing.sort === 'name' ? [] : [sql`${files.id} ${direction}`]))
+      .orderBy(
+        sql`${sort.column} ${direction}`,
+        ...(listing.sort === 'created' || listing.sort === 'name' ? [] : [sql`${files.id} ${direction}`]),
+      )
       .limit(listing.limit),
   ]);
   if (there.rows[0]?.rank === null || there.rows[0] === undefined) return undefined;

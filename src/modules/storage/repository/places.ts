@@ -1,13 +1,23 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { violatesUnique } from '../../../core/database/errors.ts';
 import { MAX_DEPTH } from '../models/names.ts';
 import { ROLES, type Role } from '../ports/actor.ts';
-import type { Destination, Naming, Refusal } from '../ports/tree.ts';
+import type { Destination, Naming, Refusal } from '../ports/entries.ts';
 import { driveOf, uuid } from './access.ts';
 
 /** Of a drive that has none of its own. */
 export interface QuotaDefaults {
   readonly bytes: number;
   readonly entries: number;
+}
+
+export async function orNameConflict<T>(operation: Promise<T>): Promise<T | 'name_conflict'> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (violatesUnique(error, 'files_sibling_name_key')) return 'name_conflict';
+    throw error;
+  }
 }
 
 /** How many entries one call copies, or moves to where other rights are in force. */

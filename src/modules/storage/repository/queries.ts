@@ -54,6 +54,7 @@ export function selectAnyFiles(db: Database, actor: Actor, seen: Seen = seenBy(a
         id: files.id,
         kind: files.kind,
         name: files.name,
+        nameKey: files.nameKey,
         driveId: files.driveId,
         driveKind: drives.kind,
         parentId: seen.parentId,
@@ -98,6 +99,7 @@ export function toFile(row: FileRow): File {
     driveId,
     driveKind,
     parentId,
+    nameKey: _,
     etag,
     trashedAt,
     createdAt,
@@ -123,7 +125,7 @@ export function firstFile(rows: readonly FileRow[]): File | undefined {
   return rows[0] && toFile(rows[0]);
 }
 
-const versionColumns = {
+export const versionColumns = {
   id: versions.id,
   number: versions.number,
   contentType: versions.contentType,
@@ -142,15 +144,6 @@ export const objectColumns = {
   etag: objects.etag,
   sha256: objects.sha256,
 };
-
-export function selectVersions(db: Database) {
-  return db
-    .select({ ...versionColumns, object: objectColumns })
-    .from(versions)
-    .innerJoin(objects, eq(objects.id, versions.objectId))
-    .innerJoin(files, eq(files.id, versions.fileId))
-    .$dynamic();
-}
 
 /** The version before was of another second; one that is gone cannot be asked. */
 const soleInItsSecond = sql<boolean>`(${versions.number} = 1 or exists (select from storage.versions previous

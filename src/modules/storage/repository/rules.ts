@@ -102,7 +102,8 @@ function toRule(row: Record<string, unknown>, fileId: string): Access['rule'] {
     kind: rule,
     workspaceRole: textOrNull(row.workspace_role),
     grantId: grantId === null ? null : uuidToId('grt', grantId),
-    fileId: grantedAt === null || (inherited && row.file_is_seen !== true) ? null : uuidToId('file', grantedAt),
+    fileId:
+      grantedAt === null || (inherited && row.file_is_seen !== true) ? null : uuidToId('file', grantedAt),
     inherited: inherited || rule !== 'grant',
   };
 }

@@ -6,9 +6,9 @@ import { files } from '../../../core/database/schema/storage.ts';
 import { asUser } from '../ports/actor.ts';
 import type { TrashedEntry, TrashPosition, TrashRepository } from '../ports/trash.ts';
 import { driveOf, lockDrives, may, rankIn, uuid } from './access.ts';
+import { orNameConflict } from './places.ts';
 import { driveIdOf, firstFile, selectAnyFiles, selectFiles, toFile } from './queries.ts';
 import { createPurgeRepository, isTrashRoot } from './trash-purge.ts';
-import { orNameConflict } from './writes.ts';
 
 const TABLE = sql`${files}`;
 

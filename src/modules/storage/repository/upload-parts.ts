@@ -4,8 +4,9 @@ import { drives, objectDeletions, uploads } from '../../../core/database/schema/
 import { LEASE_SECONDS, type UploadPartsRepository } from '../ports/upload-parts.ts';
 import type { Upload } from '../ports/uploads.ts';
 import { lockDrives, uuid } from './access.ts';
+import type { QuotaDefaults } from './places.ts';
 import { driveIdOf } from './queries.ts';
-import { driveOfUpload, fits, type QuotaDefaults, toUpload } from './uploads.ts';
+import { driveOfUpload, fits, toUpload } from './uploads.ts';
 
 /** What the user of the upload may do at its destination. */
 const rankThere = sql<number | null>`storage.rank_in(${uploads.userId}, coalesce(
@@ -14,8 +15,8 @@ const rankThere = sql<number | null>`storage.rank_in(${uploads.userId}, coalesce
 
 const LEASE_END = sql`now() + ${LEASE_SECONDS} * interval '1 second'`;
 
-/** Whose writer did not come back may get bytes still under the number that it was at; behind the last byte there is none. */
-const SKIPPED = sql`case when u.received_bytes is distinct from u.size
+/** A writer that did not come back may still bring bytes under the number that it was at; behind the last part it was at none. */
+const SKIPPED = sql`case when u.received_bytes is distinct from u.size or u.tail_bytes > 0
   then u.skipped_parts || ((u.received_bytes - u.tail_bytes) / u.part_bytes + cardinality(u.skipped_parts) + 1)::integer
   else u.skipped_parts end`;
 

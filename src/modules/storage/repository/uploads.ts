@@ -7,16 +7,11 @@ import { asUser } from '../ports/actor.ts';
 import type { Upload, UploadBeginning, UploadRepository } from '../ports/uploads.ts';
 import { driveOf, ensureDrive, lockDrives, rankIn, uuid } from './access.ts';
 import { completeUpload } from './complete-upload.ts';
+import { driveOfPlace, orNameConflict, placeFor, type QuotaDefaults } from './places.ts';
 import { driveIdOf } from './queries.ts';
-import { driveOfPlace, orNameConflict, placeFor } from './writes.ts';
 
 /** For so long the row of an upload that has ended can still be asked about. */
 export const ENDED_DAYS = 7;
-
-export interface QuotaDefaults {
-  readonly bytes: number;
-  readonly entries: number;
-}
 
 export function createUploadRepository(db: Database, defaults: QuotaDefaults): UploadRepository {
   return {

@@ -1,7 +1,6 @@
-import { and, asc, gt, isNotNull, or, sql } from 'drizzle-orm';
+import { isNotNull, or, sql } from 'drizzle-orm';
 import { auditRows } from '../../../core/database/audit.ts';
 import type { Database } from '../../../core/database/client.ts';
-import { idToUuid } from '../../../core/database/columns.ts';
 import { drives } from '../../../core/database/schema/storage.ts';
 import type { VersionRepository } from '../ports/versions.ts';
 import { lockDrives, uuid } from './access.ts';
@@ -13,17 +12,12 @@ export function createRetentionRepository(
   db: Database,
 ): Pick<VersionRepository, 'drivesWithRetention' | 'removeOld'> {
   return {
-    async drivesWithRetention(after, limit) {
+    async drivesWithRetention(limit) {
       const rows = await db
         .select({ id: drives.id, kind: drives.kind })
         .from(drives)
-        .where(
-          and(
-            or(isNotNull(drives.keepVersions), isNotNull(drives.keepVersionDays)),
-            after === null ? undefined : gt(drives.id, idToUuid(after)),
-          ),
-        )
-        .orderBy(asc(drives.id))
+        .where(or(isNotNull(drives.keepVersions), isNotNull(drives.keepVersionDays)))
+        .orderBy(sql`random()`)
         .limit(limit);
       return rows.map(({ id, kind }) => driveIdOf(id, kind));
     },

@@ -5,8 +5,9 @@ import { files, objects, versions } from '../../../core/database/schema/storage.
 import { asUser } from '../ports/actor.ts';
 import type { VersionRefusal, VersionRepository } from '../ports/versions.ts';
 import { driveOf, isVisibleTo, lockDrives, may, rankIn, uuid } from './access.ts';
+import type { QuotaDefaults } from './places.ts';
 import { firstFile, objectColumns, selectFiles, versionColumns } from './queries.ts';
-import { fits, type QuotaDefaults } from './uploads.ts';
+import { fits } from './uploads.ts';
 import { createRetentionRepository } from './version-retention.ts';
 
 export function createVersionRepository(db: Database, defaults: QuotaDefaults): VersionRepository {

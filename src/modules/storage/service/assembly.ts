@@ -26,6 +26,14 @@ export function createAssembly({ vault, uploads }: AssemblyDependencies) {
     return Number(total) === size;
   }
 
+  /** S3 makes nothing of no parts: of an empty file there is one, empty too. */
+  async function partsOf({ object }: Upload, storeUploadId: string, size: number) {
+    const parts = await vault.parts(object, storeUploadId);
+    if (size > 0 || parts?.length !== 0) return parts;
+    const empty = { number: 1, offset: 0, size: 0, last: true, body: new Uint8Array() };
+    return [await vault.putPart(object, storeUploadId, empty)];
+  }
+
   return {
     /**
      * @param choose of the parts that the store has, those that make the whole; may refuse
@@ -38,11 +46,13 @@ export function createAssembly({ vault, uploads }: AssemblyDependencies) {
     ): Promise<{ readonly fileId: string; readonly versionId: string }> {
       const { object, storeUploadId, announcedSha256 } = upload;
       if (storeUploadId === null) throw new Error(`${upload.id} has no parts`);
-      const parts = await vault.parts(object, storeUploadId);
+      const parts = await partsOf(upload, storeUploadId, size);
       if (parts !== undefined) await vault.complete(object, storeUploadId, choose(parts)).catch(refuse);
       else if (!(await isAssembled(upload, size))) {
         await uploads.abort(upload.id, 'upload_expired');
-        throw storageError('upload_expired', { detail: 'The object store does not have its bytes any more.' });
+        throw storageError('upload_expired', {
+          detail: 'The object store does not have its bytes any more.',
+        });
       }
       const stored = size <= DIGEST_BYTES ? await vault.get({ ...object, size }) : undefined;
       const sha256 = stored?.body ? await digestOf(stored.body) : null;

@@ -1,11 +1,10 @@
 import { storageError } from '../errors.ts';
 import type { Comment } from '../models/comments.ts';
-import type { Role } from '../ports/actor.ts';
+import { ROLES, type Role } from '../ports/actor.ts';
 import type { CommentRepository } from '../ports/comments.ts';
 import type { GrantRepository } from '../ports/grants.ts';
 import { type Page, pageOf } from './page.ts';
-import { roleRequired } from './role-required.ts';
-import { requireRole } from './roles.ts';
+import { requireRole, roleRequired } from './roles.ts';
 
 export interface CommentServiceDependencies {
   readonly comments: CommentRepository;
@@ -46,7 +45,7 @@ export function createCommentService({ comments, grants, newId }: CommentService
       requireRole('viewer', standing?.rank ?? 0);
       if (await comments.remove(userId, fileId, commentId)) return;
       if (!(await comments.has(fileId, commentId))) throw storageError('comment_not_found');
-      throw roleRequired('manager', standing?.rank === 3 ? 'editor' : standing?.rank === 2 ? 'commenter' : 'viewer');
+      throw roleRequired('manager', ROLES[(standing?.rank ?? 1) - 1] ?? 'viewer');
     },
   };
 }

@@ -2,11 +2,10 @@ import type { File, VersionSource } from '../../../contracts/storage.ts';
 import { digestOf } from '../../../core/objects/digest.ts';
 import type { Vault } from '../../../core/objects/vault.ts';
 import { storageError } from '../errors.ts';
-import type { Version } from '../models/files.ts';
-import { type Actor, asUser } from '../ports/actor.ts';
+import { asUser } from '../ports/actor.ts';
 import type { Content, EventRepository, FileRepository, StoredVersion } from '../ports/files.ts';
+import { etagOf, matchesEtag } from './entity-tags.ts';
 import { found } from './files.ts';
-import { pageOf } from './page.ts';
 import type { UploadMachine, UploadTarget } from './uploads.ts';
 
 export interface ContentServiceDependencies {
@@ -14,7 +13,6 @@ export interface ContentServiceDependencies {
   readonly events: EventRepository;
   readonly uploads: UploadMachine;
   readonly vault: Vault;
-  readonly newId: (prefix: 'ver') => string;
   readonly maxUploadBytes: number;
 }
 
@@ -38,15 +36,15 @@ const SOURCE_URL_SECONDS = 15 * 60;
 
 /** Bytes in, and the versions they make. */
 export function createContentService(dependencies: ContentServiceDependencies) {
-  const { files, events, uploads, vault, newId, maxUploadBytes } = dependencies;
+  const { files, events, uploads, vault, maxUploadBytes } = dependencies;
 
   async function store(target: UploadTarget, { body, size, contentType, sha256 }: UploadBody): Promise<File> {
     if (size > maxUploadBytes)
       throw storageError('file_too_large', {
         detail: `At most ${maxUploadBytes} bytes can be uploaded in one request.`,
       });
-    const { fileId } = await uploads.store(target, body, { size, contentType, sha256 });
-    return found(await files.findFile(asUser(target.userId), fileId));
+    const written = await uploads.store(target, body, { size, contentType, sha256 });
+    return asWritten(files, target.userId, written);
   }
 
   const madeBefore = (userId: string, resourceUuid: string) =>
@@ -79,22 +77,6 @@ export function createContentService(dependencies: ContentServiceDependencies) {
       return store({ userId, targetId: fileId, name: current.name, expectedVersionId, resourceUuid }, upload);
     },
 
-    async versions(actor: Actor, fileId: string, query: { cursor?: number | undefined; limit: number }) {
-      const file = found(await files.findFile(actor, fileId));
-      const rows = await files.listVersions(actor, fileId, query.cursor ?? null, query.limit + 1);
-      const items = rows.map((version) => toVersion(version, file.version?.id));
-      return pageOf(items, query.limit, (version) => String(version.number));
-    },
-
-    async restoreVersion(userId: string, fileId: string, versionId: string): Promise<File> {
-      const content = await files.contentOfVersion(asUser(userId), fileId, versionId);
-      if (content === undefined) throw storageError('file_not_found');
-      if (content.version === null) throw storageError('version_not_found');
-      const restored = await files.restoreVersion(userId, fileId, versionId, newId('ver'));
-      if (restored === undefined) throw storageError('role_required');
-      return restored;
-    },
-
     events: (after: string | null, limit: number) => events.events(after, limit),
 
     async versionSource(versionId: string): Promise<VersionSource> {
@@ -106,6 +88,25 @@ export function createContentService(dependencies: ContentServiceDependencies) {
       return { ...rest, url, ...(key === null ? {} : { decryption: { id: object.id, key } }) };
     },
   };
+}
+
+/**
+ * The file with the content that the caller wrote. Somebody else may have written since: with the entity tag of that,
+ * the caller would take it for their own and write over it.
+ */
+export async function asWritten(
+  files: Pick<FileRepository, 'findFile' | 'contentOfVersion'>,
+  userId: string,
+  { fileId, versionId }: { readonly fileId: string; readonly versionId: string },
+): Promise<File> {
+  const actor = asUser(userId);
+  const file = found(await files.findFile(actor, fileId));
+  if (file.version?.id === versionId) return file;
+  const own = (await files.contentOfVersion(actor, fileId, versionId))?.version;
+  if (!own) return file;
+  const { id, number, contentType, object } = own;
+  const { size, sha256, state: content } = object;
+  return { ...file, version: { id, number }, contentType, size, sha256, content, etag: etagOf(own) };
 }
 
 /** @param sha256 lower-case hex; null is like none */
@@ -121,31 +122,4 @@ export function hasContent(content: Content | undefined): LiveContent {
   if (content === undefined) throw storageError('file_not_found');
   if (content.version === null) throw storageError('not_a_file');
   return { ...content, version: content.version };
-}
-
-/** Strong: the same bytes have the same one, for ever (RFC 9110 8.8.3). */
-export function etagOf({ object }: StoredVersion): string {
-  return `"${object.etag}"`;
-}
-
-/** RFC 9110 13.1.1: `*` or a list of entity tags, compared strongly. */
-export function matchesEtag(header: string, etag: string): boolean {
-  return header.trim() === '*' || header.split(',').some((candidate) => candidate.trim() === etag);
-}
-
-export function toVersion(version: StoredVersion, currentId: string | undefined): Version {
-  const { id, number, object, contentType, label, createdBy, createdAt } = version;
-  return {
-    id,
-    number,
-    size: object.size,
-    sha256: object.sha256,
-    etag: etagOf(version),
-    contentType,
-    content: object.state,
-    label,
-    createdBy,
-    createdAt: createdAt.toISOString(),
-    current: id === currentId,
-  };
 }

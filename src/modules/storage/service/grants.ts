@@ -5,7 +5,7 @@ import { refuseOverLimit } from '../../../core/security/over-limit.ts';
 import type { Caller, Principal } from '../../../core/security/principal.ts';
 import { storageError } from '../errors.ts';
 import { ADDRESSES_PER_USER } from '../limits.ts';
-import type { Access, Grant, Grantee, GrantedRole } from '../models/grants.ts';
+import type { Access, Grant, GrantedRole, Grantee } from '../models/grants.ts';
 import type { Role } from '../ports/actor.ts';
 import type { AccessRepository, GrantRepository, Standing } from '../ports/grants.ts';
 import { type Page, pageOf } from './page.ts';
@@ -57,7 +57,8 @@ export function createGrantService({ grants, access, limiter, newId }: GrantServ
       if ('email' in input.principal) refuseOverLimit(await limiter.consume(ADDRESSES_PER_USER, userId));
       const principalId = await grants.principalFor(userId, input.principal);
       if (principalId === undefined) throw storageError('principal_not_found');
-      if (principalId === standing.driveId && input.principal.kind === 'user') throw storageError('owner_has_all');
+      if (principalId === standing.driveId && input.principal.kind === 'user')
+        throw storageError('owner_has_all');
       const { role, expiresAt = null, principal } = input;
       const given = await grants.put(
         userId,

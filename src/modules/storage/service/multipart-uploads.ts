@@ -3,12 +3,12 @@ import { coreError } from '../../../core/http/app-error.ts';
 import type { UploadedPart, Vault } from '../../../core/objects/vault.ts';
 import { storageError } from '../errors.ts';
 import type { PartUrl, UploadStatus } from '../models/uploads.ts';
-import { asUser } from '../ports/actor.ts';
 import type { FileRepository } from '../ports/files.ts';
 import type { UploadPartsRepository } from '../ports/upload-parts.ts';
 import type { Upload } from '../ports/uploads.ts';
 import type { Assembly } from './assembly.ts';
-import { found } from './files.ts';
+import { asWritten } from './content.ts';
+import { giveUp } from './give-up.ts';
 import { pageOf } from './page.ts';
 import { MAX_OBJECT_BYTES, MAX_PARTS, partBytesFor, partCount, partSize } from './part-sizes.ts';
 import { type Destination, targetOf } from './upload-destination.ts';
@@ -42,8 +42,6 @@ export type MultipartUploads = ReturnType<typeof createMultipartUploads>;
 
 /** An address for a part works for so long (ASVS and S33: 15 minutes at most). */
 const URL_SECONDS = 15 * 60;
-/** A part, or the assembly of all, may still be on its way when an upload ends. */
-const BYTES_MAY_COME_SECONDS = 20 * 60;
 
 /** Straight to the object store: the bytes do not pass through here, so their sizes are looked at when it ends. */
 export function createMultipartUploads(dependencies: MultipartUploadsDependencies) {
@@ -53,7 +51,15 @@ export function createMultipartUploads(dependencies: MultipartUploadsDependencie
     (storeUploadId === null ? undefined : await vault.parts(object, storeUploadId)) ?? [];
 
   return {
-    async create(userId: string, request: MultipartRequest, resourceUuid?: string): Promise<UploadStatus> {
+    /** @param again for a call that may have been made before, with the id that it gives */
+    async create(
+      userId: string,
+      request: MultipartRequest,
+      again: { readonly uuid?: string | undefined; readonly isRepeated?: boolean } = {},
+    ): Promise<UploadStatus> {
+      const id = again.uuid && `upl_${again.uuid.replaceAll('-', '')}`;
+      const earlier = again.isRepeated && id ? await repository.own(userId, id) : undefined;
+      if (earlier && earlier.upload.state !== 'aborted') return toStatus(earlier.upload, []);
       if (vault.encryption === 'envelope')
         throw storageError('presigned_unavailable', { detail: 'Use TUS instead: /v1/tus.' });
       const { size, contentType, sha256 } = request;
@@ -67,7 +73,11 @@ export function createMultipartUploads(dependencies: MultipartUploadsDependencie
         });
       const target = await targetOf(files, userId, request);
       const start = { door: 'multipart', size, contentType, sha256, inParts: true, partBytes } as const;
-      return toStatus(await uploads.begin({ ...target, resourceUuid }, { ...start, lifetimeSeconds }), []);
+      const upload = await uploads.begin(
+        { ...target, uploadUuid: earlier ? undefined : again.uuid },
+        { ...start, lifetimeSeconds },
+      );
+      return toStatus(upload, []);
     },
 
     async partUrls(userId: string, uploadId: string, numbers: readonly number[]) {
@@ -110,7 +120,11 @@ export function createMultipartUploads(dependencies: MultipartUploadsDependencie
     },
 
     /** What the store has of it, by number. @param after number of a part */
-    async parts(userId: string, uploadId: string, { cursor = 0, limit }: { cursor?: number; limit: number }) {
+    async parts(
+      userId: string,
+      uploadId: string,
+      { cursor = 0, limit }: { cursor?: number | undefined; limit: number },
+    ) {
       const upload = known(await repository.own(userId, uploadId), 'multipart');
       const rest = (await storeParts(upload)).filter(({ number }) => number > cursor);
       return pageOf(rest, limit, ({ number }) => String(number));
@@ -128,20 +142,16 @@ export function createMultipartUploads(dependencies: MultipartUploadsDependencie
       const announced = { ...upload, announcedSha256: claim.sha256 ?? upload.announcedSha256 };
       if (upload.state === 'active') {
         const { size, partBytes } = sizes(upload);
-        if (size === 0) await putEmptyPart(vault, upload);
         await assembly.finish(announced, size, (parts) => chosen(parts, size, partBytes, claim.parts));
       }
       const { upload: ended } = (await repository.own(userId, uploadId)) ?? { upload };
-      return found(await files.findFile(asUser(userId), ended.targetId ?? ended.fileId));
+      const fileId = ended.targetId ?? ended.fileId;
+      return asWritten(files, userId, { fileId, versionId: ended.versionId });
     },
 
     async abort(userId: string, uploadId: string): Promise<void> {
       const upload = known(await repository.own(userId, uploadId));
-      if (!(await uploads.abort(uploadId, 'aborted', BYTES_MAY_COME_SECONDS)))
-        throw storageError('upload_not_found', { detail: 'It has ended already.' });
-      // What this leaves undone is done by the upkeep.
-      if (upload.storeUploadId !== null)
-        await vault.abort(upload.object, upload.storeUploadId).catch(() => undefined);
+      await giveUp({ uploads, vault }, upload);
     },
   };
 }
@@ -155,13 +165,6 @@ function active(upload: Upload): Upload {
   if (upload.state !== 'active')
     throw storageError('upload_not_found', { detail: 'It has been completed already.' });
   return upload;
-}
-
-/** S3 makes nothing of no parts. When it is there already, or assembled, nothing happens. */
-async function putEmptyPart(vault: Vault, { object, storeUploadId }: Upload): Promise<void> {
-  if (storeUploadId === null || ((await vault.parts(object, storeUploadId))?.length ?? 1) > 0) return;
-  const body = new Uint8Array();
-  await vault.putPart(object, storeUploadId, { number: 1, offset: 0, size: 0, last: true, body });
 }
 
 /** All parts, each of its size, and those that the client means. */
@@ -184,7 +187,9 @@ function chosen(
   if (wrong.length > 0)
     throw storageError('part_size', { detail: `${listOf(wrong.map(({ number }) => number))}: send again.` });
   const changed = wholes.filter(({ number, etag }) => names && names.get(number) !== etag);
-  if (changed.length > 0 || (names && names.size > count))
+  if (names && names.size > count)
+    throw storageError('part_missing', { detail: `This upload has ${count} parts, not ${names.size}.` });
+  if (changed.length > 0)
     throw storageError('part_changed', { detail: `${listOf(changed.map(({ number }) => number))}.` });
   return wholes;
 }

@@ -27,7 +27,6 @@ export type PreviewService = ReturnType<typeof createPreviewService>;
 const TYPE = 'image/webp';
 /** A better reader may come; until then nobody has to be asked again. */
 const REFUSED_SECONDS = 7 * 24 * 3_600;
-const MAKING_TIMEOUT_MS = 30_000;
 const SOURCE_URL_SECONDS = 5 * 60;
 
 /** Small pictures of what is in a file, made when somebody asks for them first, and kept as objects of their own. */
@@ -84,7 +83,7 @@ async function make(
         width,
         ...(key === null ? {} : { decryption: { id: source.id, key } }),
       },
-      { requestId, signal: AbortSignal.any([signal, AbortSignal.timeout(MAKING_TIMEOUT_MS)]) },
+      { requestId, signal },
     )
     .catch((error: unknown) => {
       if (error instanceof SidecarRefusedError) throw unavailable(error.retryAfterSeconds ?? 5, error);

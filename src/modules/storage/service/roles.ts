@@ -1,6 +1,9 @@
 import { storageError } from '../errors.ts';
 import { ROLES, type Role, rankOf } from '../ports/actor.ts';
-import { roleRequired } from './role-required.ts';
+
+/** Seen, but not for this: says what it takes. */
+export const roleRequired = (needs: Role, has: Role) =>
+  storageError('role_required', { detail: `This needs the role ${needs}; yours is ${has}.` });
 
 /**
  * What is not there for somebody does not exist; what they see but may not do says what it takes.

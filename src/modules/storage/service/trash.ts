@@ -24,7 +24,7 @@ export type TrashService = ReturnType<typeof createTrashService>;
 
 /** Entries that one statement marks or removes. */
 const ENTRIES_AT_ONCE = 1_000;
-/** Of the rounds of one call; cron does what is left. */
+/** Of one call that empties the trash, and of one run of the housekeeping. */
 const ROUNDS = 10;
 const DRIVES_AT_ONCE = 20;
 /** Each one fails only because somebody else took the name just then. */
@@ -74,7 +74,7 @@ export function createTrashService({ repository, freeName }: TrashServiceDepende
       const { driveId } = await entryFor(repository, userId, fileId, 'manager');
       const audit = auditOf(asking, 'file.purge', { kind: 'file', id: fileId }, driveId);
       if (!(await repository.purge(userId, fileId, audit))) throw storageError('file_not_found');
-      await removeRows(repository, driveId);
+      await repository.removePurged(driveId, ENTRIES_AT_ONCE);
     },
 
     /** Says how much is still there: nothing, unless it was very much. */
@@ -87,7 +87,7 @@ export function createTrashService({ repository, freeName }: TrashServiceDepende
       const audit = auditOf(asking, 'trash.empty', { kind: 'drive', id: drive }, drive);
       for (let round = 0; round < ROUNDS; round += 1)
         if ((await repository.empty(userId, drive, ENTRIES_AT_ONCE, audit)) < ENTRIES_AT_ONCE) break;
-      await removeRows(repository, drive);
+      await repository.removePurged(drive, ENTRIES_AT_ONCE);
       return { left: await repository.count(drive) };
     },
   };
@@ -119,19 +119,18 @@ const auditOf = (
   result: 'success',
 });
 
-async function removeRows(repository: TrashRepository, driveId: string): Promise<void> {
-  for (let round = 0; round < ROUNDS; round += 1)
-    if ((await repository.removePurged(driveId, ENTRIES_AT_ONCE)) < ENTRIES_AT_ONCE) return;
-}
-
 /** What has been in the trash for too long is purged, and what was purged is removed. */
 export function createTrashRetention(repository: TrashRepository, defaultDays: number) {
   return {
     async run(): Promise<void> {
       for (const driveId of await repository.drivesWithOldTrash(defaultDays, DRIVES_AT_ONCE))
         await repository.purgeOld(driveId, defaultDays, ENTRIES_AT_ONCE);
-      for (const driveId of await repository.drivesWithPurged(DRIVES_AT_ONCE))
-        await removeRows(repository, driveId);
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const drives = await repository.drivesWithPurged(DRIVES_AT_ONCE);
+        if (drives.length === 0) return;
+        let left = ENTRIES_AT_ONCE;
+        for (const driveId of drives) if (left > 0) left -= await repository.removePurged(driveId, left);
+      }
     },
   };
 }
@@ -140,10 +139,13 @@ export function createTrashRetention(repository: TrashRepository, defaultDays: n
 export function createGoneDrives(repository: GoneDriveRepository, graceDays: number) {
   return {
     async run(): Promise<void> {
+      let left = ROUNDS * ENTRIES_AT_ONCE;
       for (const driveId of await repository.find(graceDays, DRIVES_AT_ONCE)) {
         let removed = ENTRIES_AT_ONCE;
-        for (let round = 0; round < ROUNDS && removed === ENTRIES_AT_ONCE; round += 1)
+        while (removed === ENTRIES_AT_ONCE && left > 0) {
           removed = await repository.removeEntries(driveId, ENTRIES_AT_ONCE);
+          left -= removed;
+        }
         if (removed < ENTRIES_AT_ONCE) await repository.remove(driveId);
       }
     },

@@ -2,7 +2,7 @@ import { storageError } from '../errors.ts';
 import { asUser } from '../ports/actor.ts';
 import type { FileRepository } from '../ports/files.ts';
 import type { ConflictPolicy } from '../ports/uploads.ts';
-import { etagOf, matchesEtag } from './content.ts';
+import { etagOf, matchesEtag } from './entity-tags.ts';
 import type { UploadTarget } from './uploads.ts';
 
 /** Where an upload in parts is to go, as its client says it. */

@@ -1,7 +1,8 @@
 import { storageError } from '../errors.ts';
-import { rankOf } from '../ports/actor.ts';
+import { ROLES, rankOf } from '../ports/actor.ts';
 import type { OwnUpload } from '../ports/upload-parts.ts';
 import type { Upload, UploadDoor } from '../ports/uploads.ts';
+import { roleRequired } from './roles.ts';
 
 /** The upload as its user may know of it. @throws AppError upload_not_found, upload_expired, digest_mismatch */
 export function known(found: OwnUpload | undefined, door?: UploadDoor): Upload {
@@ -18,7 +19,8 @@ export function known(found: OwnUpload | undefined, door?: UploadDoor): Upload {
 export function writable(found: OwnUpload | undefined, door: UploadDoor): Upload {
   const upload = known(found, door);
   if (upload.state === 'active' && (found?.rank ?? 0) < rankOf('editor')) {
-    if (found?.rank) throw storageError('role_required', { detail: 'This needs the role editor.' });
+    const role = ROLES[(found?.rank ?? 0) - 1];
+    if (role !== undefined) throw roleRequired('editor', role);
     throw storageError(upload.targetId === null ? 'folder_not_found' : 'file_not_found');
   }
   return upload;

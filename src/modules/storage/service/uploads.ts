@@ -1,5 +1,5 @@
 import { ObjectRefusedError } from '../../../core/objects/object-store.ts';
-import type { StoredObject, Vault } from '../../../core/objects/vault.ts';
+import type { NewObject, StoredObject, Vault } from '../../../core/objects/vault.ts';
 import { storageError } from '../errors.ts';
 import { nameKey } from '../models/names.ts';
 import type {
@@ -10,6 +10,7 @@ import type {
   UploadRefusal,
   UploadRepository,
 } from '../ports/uploads.ts';
+import type { WrappedKeys } from './wrapped-keys.ts';
 
 /** Where an upload goes, and on which condition. */
 export interface UploadTarget {
@@ -24,6 +25,8 @@ export interface UploadTarget {
   readonly expectedVersionId?: string | undefined;
   /** The id of the file (or, with `targetId`, of the version) to be made; for calls that may be repeated. */
   readonly resourceUuid?: string | undefined;
+  /** The same for the id of the upload. */
+  readonly uploadUuid?: string | undefined;
   /** An earlier try may have made it already. */
   readonly isRepeated?: boolean | undefined;
 }
@@ -44,6 +47,8 @@ export interface UploadStart {
 export interface UploadMachineDependencies {
   readonly repository: UploadRepository;
   readonly vault: Vault;
+  /** Keeps the wrapped data key of an object in the bucket. */
+  readonly keys: Pick<WrappedKeys, 'keep'>;
   readonly newId: (prefix: 'file' | 'ver' | 'obj' | 'upl') => string;
   /** What the content really is, looked at in the store; the type to serve, and the announced one if it is another. */
   readonly mediaType: (
@@ -59,7 +64,7 @@ export type UploadMachine = ReturnType<typeof createUploadMachine>;
 
 /** How long after its client went away a body may still reach the store. */
 const BYTES_MAY_COME_SECONDS = 20 * 60;
-/** Each one fails only because somebody else took the name just then. */
+/** Each one fails only because somebody else took the name, or moved the folder, just then. */
 const NAME_ATTEMPTS = 20;
 
 /**
@@ -73,7 +78,7 @@ export function createUploadMachine(dependencies: UploadMachineDependencies) {
     const ids = newIds(target, newId);
     const object = await vault.prepare(ids.objectId, `objects/${ids.fileId}/${ids.versionId}`);
     const { contentType } = start;
-    const metadata = objectMetadata(target, ids, start.sha256);
+    const metadata = objectMetadata(target, ids, object, start.sha256);
     const storeUploadId = start.inParts ? await vault.begin(object, { contentType, metadata }) : null;
     const begun = await repository.begin({
       id: ids.uploadId,
@@ -102,9 +107,15 @@ export function createUploadMachine(dependencies: UploadMachineDependencies) {
       if (storeUploadId !== null) await vault.abort(object, storeUploadId).catch(() => undefined);
       throw storageError(begun);
     }
-    const upload = await repository.find(ids.uploadId);
-    if (upload === undefined) throw new Error(`upload ${ids.uploadId} is not there`);
-    return upload;
+    try {
+      await dependencies.keys.keep(object);
+      const upload = await repository.find(ids.uploadId);
+      if (upload === undefined) throw new Error(`upload ${ids.uploadId} is not there`);
+      return upload;
+    } catch (error) {
+      await repository.abort(ids.uploadId, 'interrupted', 0).catch(() => undefined);
+      throw error;
+    }
   }
 
   /**
@@ -128,6 +139,7 @@ export function createUploadMachine(dependencies: UploadMachineDependencies) {
     begin,
     finish,
     find: (uploadId: string) => repository.find(uploadId),
+    resize: (uploadId: string, size: number) => repository.resize(uploadId, size),
     abort: (uploadId: string, reason: string, bytesMayComeSeconds = 0) =>
       repository.abort(uploadId, reason, bytesMayComeSeconds),
 
@@ -144,7 +156,7 @@ export function createUploadMachine(dependencies: UploadMachineDependencies) {
           size: start.size,
           contentType: start.contentType,
           ...(start.sha256 ? { sha256: start.sha256 } : {}),
-          metadata: objectMetadata(target, ids, start.sha256),
+          metadata: objectMetadata(target, ids, upload.object, start.sha256),
         });
         return await finish(upload, { size: start.size, sha256 });
       } catch (error) {
@@ -173,7 +185,7 @@ function newIds(
   const own = (prefix: 'file' | 'ver') => (given === undefined ? newId(prefix) : `${prefix}_${given}`);
   const isVersion = target.targetId !== undefined;
   return {
-    uploadId: newId('upl'),
+    uploadId: target.uploadUuid ? `upl_${target.uploadUuid.replaceAll('-', '')}` : newId('upl'),
     objectId: newId('obj'),
     fileId: target.targetId ?? own('file'),
     versionId: isVersion ? own('ver') : newId('ver'),
@@ -181,13 +193,21 @@ function newIds(
 }
 
 /** So that the bucket explains itself (docs/object-keys.md). */
-function objectMetadata(target: UploadTarget, ids: UploadIds, sha256: string | undefined) {
+function objectMetadata(
+  target: UploadTarget,
+  ids: UploadIds,
+  { encryption }: NewObject,
+  sha256: string | undefined,
+) {
   return {
     'file-id': ids.fileId,
     'version-id': ids.versionId,
     'object-id': ids.objectId,
     'owner-id': target.driveId ?? target.userId,
+    'created-by': target.userId,
     name: target.name,
+    encryption,
+    ...(target.parentId ? { 'parent-id': target.parentId } : {}),
     ...(sha256 ? { sha256 } : {}),
   };
 }
@@ -213,6 +233,7 @@ async function commit(
     : create(upload.name);
   for (let left = NAME_ATTEMPTS; left > 0; left -= 1) {
     const result = await repository.complete(upload.id, { ...end, target });
+    if (result === 'changed_meanwhile') continue;
     const replacedIsGone = result === 'file_not_found' && upload.targetId === null;
     if (result !== 'name_conflict' && !replacedIsGone) return result;
     if (upload.conflict === 'rename') target = create(await repository.freeName(placeId, upload.name));

@@ -5,7 +5,9 @@ import type { Version } from '../models/files.ts';
 import { type Actor, asUser, type Role } from '../ports/actor.ts';
 import type { FileRepository } from '../ports/files.ts';
 import type { ListedVersion, VersionRefusal, VersionRepository } from '../ports/versions.ts';
-import { etagOf, hasContent, matchesEtag } from './content.ts';
+import { hasContent } from './content.ts';
+import { etagOf, matchesEtag } from './entity-tags.ts';
+import { found } from './files.ts';
 import { pageOf } from './page.ts';
 import { requireRole } from './roles.ts';
 import type { Asking } from './trash.ts';
@@ -46,16 +48,21 @@ export function createVersionService({ files, repository, newId }: VersionServic
       fileId: string,
       versionId: string,
       ifMatch: string | null,
-      resourceUuid?: string,
+      repetition: { resourceUuid?: string | undefined; isRepeated?: boolean | undefined } = {},
     ): Promise<File> {
       const actor = asUser(userId);
+      const newVersionId = repetition.resourceUuid
+        ? `ver_${repetition.resourceUuid.replaceAll('-', '')}`
+        : newId('ver');
+      if (repetition.isRepeated && (await repository.find(actor, fileId, newVersionId)) !== undefined)
+        return found(await files.findFile(actor, fileId));
       const current = hasContent(await files.content(actor, fileId));
       if (ifMatch !== null && !matchesEtag(ifMatch, etagOf(current.version)))
         throw storageError('precondition_failed');
       const { content } = await version(actor, fileId, versionId);
       if (content !== 'live') throw storageError(`content_${content}`);
       const restored = await repository.restore(userId, fileId, versionId, {
-        versionId: resourceUuid === undefined ? newId('ver') : `ver_${resourceUuid.replaceAll('-', '')}`,
+        versionId: newVersionId,
         expectedVersionId: ifMatch === null ? null : current.version.id,
       });
       if (typeof restored === 'string') throw storageError(restored);
@@ -112,12 +119,8 @@ function toVersion(version: ListedVersion): Version {
 export function createVersionRetention(repository: VersionRepository) {
   return {
     async run(): Promise<void> {
-      for (let after: string | null = null; ; ) {
-        const drives: string[] = await repository.drivesWithRetention(after, DRIVES_AT_ONCE);
-        for (const driveId of drives) await repository.removeOld(driveId, VERSIONS_AT_ONCE);
-        if (drives.length < DRIVES_AT_ONCE) return;
-        after = drives.at(-1) ?? null;
-      }
+      for (const driveId of await repository.drivesWithRetention(DRIVES_AT_ONCE))
+        await repository.removeOld(driveId, VERSIONS_AT_ONCE);
     },
   };
 }

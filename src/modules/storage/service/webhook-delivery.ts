@@ -63,12 +63,12 @@ export function createWebhookDelivery(dependencies: WebhookDeliveryDependencies)
     }
     const body = JSON.stringify(due.payload);
     const sent = await sender.send({ url: due.url, headers: await headersOf(due, body), body });
+    if (sent.kind === 'answered') return outcomeOf(due, sent.status);
     if (sent.kind === 'unknown')
       return { kind: 'postponed', error: sent.error, retryAfterSeconds: RESOLVER_PAUSE_SECONDS };
     if (sent.kind === 'refused')
       return { kind: 'given-up', status: null, error: sent.error, offAfterFailures: 0, reason: sent.error };
-    if (sent.kind === 'unreachable') return failure(due, null, sent.error);
-    return outcomeOf(due, sent.status);
+    return failure(due, null, sent.error);
   }
 
   function outcomeOf(due: DueDelivery, status: number): DeliveryOutcome {

@@ -68,9 +68,16 @@ export function createWebhookService(dependencies: WebhookServiceDependencies) {
       const sealedSecret = await keyring.seal(sealedAs(id), secretsOf(secret, null, 0));
       const { url, events } = input;
       const entry = audited('create', id, driveId, principal, caller, { driveId, host: new URL(url).host });
-      const made = await webhooks.insert(userId, { id, driveId, url, events, sealedSecret }, MAX_WEBHOOKS, entry);
+      const made = await webhooks.insert(
+        userId,
+        { id, driveId, url, events, sealedSecret },
+        MAX_WEBHOOKS,
+        entry,
+      );
       if (made === 'role_required')
-        throw storageError(made, { detail: 'Webhooks need the role manager in the drive; yours is a lower one.' });
+        throw storageError(made, {
+          detail: 'Webhooks need the role manager in the drive; yours is a lower one.',
+        });
       if (typeof made === 'string') throw storageError(made);
       return { ...made, secret };
     },
@@ -115,12 +122,19 @@ export function createWebhookService(dependencies: WebhookServiceDependencies) {
     /** @throws AppError `webhook_inactive` */
     async test(userId: string, id: string): Promise<Delivery> {
       await active(userId, id);
-      return foundDelivery(await webhooks.insertTest(userId, id, newId('whd'), TEST_TYPE), 'webhook_not_found');
+      return foundDelivery(
+        await webhooks.insertTest(userId, id, newId('whd'), TEST_TYPE),
+        'webhook_not_found',
+      );
     },
 
     async deliveries(userId: string, id: string, { limit, ...query }: DeliveriesQuery) {
       await get(userId, id);
-      return pageOf(await webhooks.deliveries(userId, id, query, limit + 1), limit, (delivery) => delivery.id);
+      return pageOf(
+        await webhooks.deliveries(userId, id, query, limit + 1),
+        limit,
+        (delivery) => delivery.id,
+      );
     },
 
     /** @throws AppError `webhook_inactive` */

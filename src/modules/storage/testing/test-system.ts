@@ -6,13 +6,7 @@ import type { ObjectStore } from '../../../core/objects/object-store.ts';
 import { createS3ObjectStore } from '../../../core/objects/s3-object-store.ts';
 import { createMemoryEngine } from '../../../local/redis/memory-engine.ts';
 import { startUpstashFront } from '../../../local/redis/upstash-front.ts';
-import {
-  BUCKET,
-  CREDENTIALS,
-  REGION,
-  startTestServer,
-  type TestServer,
-} from '../../../local/s3/test-server.ts';
+import { startTestBucket, type TestBucket } from '../../../local/testing/bucket.ts';
 import { startTestDatabase } from '../../../local/testing/database.ts';
 import { createStorageModule } from '../routes.ts';
 
@@ -35,7 +29,7 @@ export interface Answer {
 /** The storage module as the gateway calls it, in this process, over real database, S3 and Redis stand-ins. */
 export interface TestSystem {
   readonly db: Database;
-  readonly s3: TestServer;
+  readonly s3: TestBucket;
   readonly store: ObjectStore;
   readonly env: Readonly<Record<string, unknown>>;
   /** As the edge calls it; the answer as it comes. */
@@ -81,19 +75,12 @@ export async function startTestSystem(
 ): Promise<TestSystem> {
   const [database, s3, keys] = await Promise.all([
     startTestDatabase(),
-    startTestServer(),
+    startTestBucket(),
     generateKeyPair('Ed25519'),
   ]);
   const redis = createMemoryEngine({ now: Date.now, scriptTimeLimitMs: 5_000 });
   const front = await startUpstashFront({ engine: redis, host: '127.0.0.1', port: 0, token: 'redis-token' });
   const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'test', alg: 'EdDSA', use: 'sig' };
-  const s3Config = {
-    S3_ENDPOINT: s3.endpoint,
-    S3_REGION: REGION,
-    S3_BUCKET: BUCKET,
-    S3_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-    S3_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-  };
   const env = {
     ENVIRONMENT: 'test',
     LOG_LEVEL: 'silent',
@@ -101,7 +88,7 @@ export async function startTestSystem(
     DATABASE_FETCH_ENDPOINT: database.endpoint,
     UPSTASH_REDIS_REST_URL: `http://127.0.0.1:${front.port}`,
     UPSTASH_REDIS_REST_TOKEN: 'redis-token',
-    ...s3Config,
+    ...s3.config,
     AUTH_ISSUER: ISSUER,
     AUTH_AUDIENCE: 'acs',
     SERVICE_TOKEN_SECRET: 's'.repeat(32),
@@ -125,7 +112,7 @@ export async function startTestSystem(
   await database.db.execute(
     sql`insert into auth.signing_keys (id, public_key, sealed_key, signs_from) values ('test', '{}', '', now())`,
   );
-  const store = createS3ObjectStore(s3Config);
+  const store = createS3ObjectStore(s3.config);
   return createSystem({ env, db: database.db, s3, store, sign }, async () => {
     await front.close();
     await redis.close();
@@ -137,7 +124,7 @@ export async function startTestSystem(
 interface Surroundings {
   readonly env: Readonly<Record<string, unknown>>;
   readonly db: Database;
-  readonly s3: TestServer;
+  readonly s3: TestBucket;
   readonly store: ObjectStore;
   readonly sign: Signer;
 }

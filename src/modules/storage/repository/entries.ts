@@ -2,20 +2,19 @@ import { and, desc, eq, lt, sql } from 'drizzle-orm';
 import type { Database } from '../../../core/database/client.ts';
 import { favourites, files } from '../../../core/database/schema/storage.ts';
 import { type Actor, asUser } from '../ports/actor.ts';
-import type { Refusal, Summary, TreeRepository } from '../ports/tree.ts';
+import type { EntryRepository, Refusal, Summary } from '../ports/entries.ts';
 import { rankIn, uuid } from './access.ts';
 import { changeEntry } from './change-entry.ts';
 import { copyEntry } from './copy-entry.ts';
 import { createFolder } from './create-folder.ts';
 import { listEntries } from './list-entries.ts';
-import type { QuotaDefaults } from './places.ts';
+import { orNameConflict, type QuotaDefaults } from './places.ts';
 import { firstFile, selectFiles, toFile } from './queries.ts';
-import { orNameConflict } from './writes.ts';
 
 /** More than that a summary does not count. */
-const MAX_SUMMED = 100_000;
+const MAX_SUMMED = 50_000;
 
-export function createTreeRepository(db: Database, defaults: QuotaDefaults): TreeRepository {
+export function createEntryRepository(db: Database, defaults: QuotaDefaults): EntryRepository {
   return {
     createFolder: (userId, id, destination, naming) =>
       orRefusal(createFolder(db, defaults, userId, id, destination, naming)),

@@ -1,0 +1,17 @@
+import type { StoredObject } from '../../../core/objects/vault.ts';
+
+export interface DueObject {
+  readonly object: StoredObject;
+  /** Null while nobody has read it. */
+  readonly sha256: string | null;
+  readonly announcedSha256: string | null;
+}
+
+export interface ObjectCheckRepository {
+  /** Objects that are to be read, nobody else's for as long as that may take; each failure doubles the pause. */
+  claim(limit: number): Promise<DueObject[]>;
+  /** Read, and found to be what it should be. @param scanned by the malware scanner too */
+  verified(objectId: string, sha256: string, scanned: boolean): Promise<void>;
+  /** Locked away, with an event for each version that shows it. */
+  refused(objectId: string, state: 'corrupt' | 'infected', reason: string): Promise<void>;
+}

@@ -1,0 +1,46 @@
+import type { SidecarFiles } from '../../../contracts/sidecar-files.ts';
+import type { Vault } from '../../../core/objects/vault.ts';
+import type { DueObject, ObjectCheckRepository } from '../ports/object-checks.ts';
+
+export interface ObjectChecksDependencies {
+  readonly repository: ObjectCheckRepository;
+  readonly vault: Vault;
+  readonly sidecar: Pick<SidecarFiles, 'digest' | 'scan'>;
+  readonly scans: boolean;
+  /** Told of an object that could not be looked at now; it is tried again. */
+  readonly onPostponed: (objectId: string, error: unknown) => void;
+  /** Told of one that the scanner does not look at: it is handed out all the same. */
+  readonly onUnscanned: (objectId: string, reason: string) => void;
+}
+
+const BATCH = 5;
+const URL_SECONDS = 3 * 3_600;
+
+/**
+ * Reads what nobody has read: parts that went straight to the store get their digest, and an announced one is held
+ * against it; with the scanner on, every new object is scanned. The sidecar does the reading.
+ */
+export function createObjectChecks(dependencies: ObjectChecksDependencies): () => Promise<void> {
+  const { repository, vault, sidecar, scans } = dependencies;
+
+  async function check({ object, sha256: known, announcedSha256 }: DueObject): Promise<void> {
+    const key = await vault.dataKey(object);
+    const request = {
+      url: await vault.presignStored(object, URL_SECONDS),
+      size: object.size,
+      ...(key === null ? {} : { decryption: { id: object.id, key } }),
+    };
+    const sha256 = known ?? (await sidecar.digest(request)).sha256;
+    if (announcedSha256 !== null && announcedSha256 !== sha256)
+      return repository.refused(object.id, 'corrupt', 'digest_mismatch');
+    const scan = scans ? await sidecar.scan(request) : undefined;
+    if (scan?.status === 'infected') return repository.refused(object.id, 'infected', scan.signature);
+    if (scan?.status === 'unscanned') dependencies.onUnscanned(object.id, scan.reason);
+    return repository.verified(object.id, sha256, scan?.status === 'clean');
+  }
+
+  return async () => {
+    for (const due of await repository.claim(BATCH))
+      await check(due).catch((error: unknown) => dependencies.onPostponed(due.object.id, error));
+  };
+}

@@ -1,0 +1,210 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DigestResponse, ScanResponse } from '../../../contracts/sidecar.ts';
+import { createVault } from '../../../core/objects/create-vault.ts';
+import { createKeyring, keyringSchema } from '../../../core/security/keyring.ts';
+import { type Fault, type FaultProxy, startFaultProxy } from '../../../local/s3/test-fault-proxy.ts';
+import { createUploadPartsRepository } from '../repository/upload-parts.ts';
+import { createUploadUpkeepRepository } from '../repository/upload-upkeep.ts';
+import { createUploadRepository } from '../repository/uploads.ts';
+import { startTestSystem, type TestSystem, type TestUser } from '../testing/test-system.ts';
+import { createUploadUpkeep } from './upload-upkeep.ts';
+
+const MIB = 1024 * 1024;
+const CHUNK = { 'tus-resumable': '1.0.0', 'content-type': 'application/offset+octet-stream' };
+
+let system: TestSystem;
+let database: FaultProxy;
+let store: FaultProxy;
+let sidecar: Server;
+let answers: { digest: DigestResponse['sha256']; scan: ScanResponse } | undefined;
+
+beforeAll(async () => {
+  sidecar = createServer((request, response) => {
+    request.resume();
+    if (answers === undefined) return void response.writeHead(500).end();
+    const { digest, scan } = answers;
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(request.url === '/v1/scan' ? scan : { sha256: digest, size: 1 }));
+  });
+  await new Promise<void>((resolve) => sidecar.listen(0, '127.0.0.1', resolve));
+  const address = sidecar.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  system = await startTestSystem({ SIDECAR_URL: `http://127.0.0.1:${port}` });
+  database = await startFaultProxy(portOf('DATABASE_FETCH_ENDPOINT'));
+  store = await startFaultProxy(portOf('S3_ENDPOINT'));
+}, 120_000);
+afterAll(async () => {
+  await Promise.all([database.close(), store.close()]);
+  sidecar.close();
+  await system.close();
+});
+
+const portOf = (name: string) => Number(new URL(String(system.env[name])).port);
+const uuidOf = (id: string) =>
+  id.slice(id.indexOf('_') + 1).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+
+/** An instance that meets `fault` at its `nth` call; whether it did. */
+function faulty(proxy: FaultProxy, nth: number, fault: Fault): { instance: TestSystem; met: () => boolean } {
+  let calls = 0;
+  proxy.fault = () => {
+    calls += 1;
+    return calls === nth ? fault : undefined;
+  };
+  const env =
+    proxy === store ? { S3_ENDPOINT: proxy.endpoint } : { DATABASE_FETCH_ENDPOINT: `${proxy.endpoint}/sql` };
+  return { instance: system.withEnv(env), met: () => calls >= nth };
+}
+
+async function nothingLeftOf(user: TestUser, bytes: Uint8Array): Promise<void> {
+  const { items } = (await user.call('GET', '/v1/files')).body;
+  expect(items).toHaveLength(1);
+  const content = await user.call('GET', `/v1/files/${items[0].id}/content`);
+  expect(Buffer.from(content.bytes).equals(bytes)).toBe(true);
+  const [drive] = await system.query(
+    `select used_bytes, reserved_bytes, entry_count from storage.drives where id = '${uuidOf(user.id)}'`,
+  );
+  expect(drive).toEqual({ used_bytes: String(bytes.byteLength), reserved_bytes: '0', entry_count: '1' });
+}
+
+const FAULTS: readonly (readonly [string, Fault])[] = [
+  ['an answer is lost', { kind: 'lost' }],
+  ['a call is refused', { kind: 'status', status: 503, code: 'SlowDown' }],
+];
+
+for (const where of ['database', 'store'] as const)
+  for (const [what, fault] of FAULTS)
+    test(`TUS goes on after ${what} by the ${where}, at whichever call`, async () => {
+      const bytes = randomBytes(5 * MIB + 100_000);
+      for (let nth = 1, more = true; more; nth += 1) {
+        const user = await system.newUser();
+        const made = await user.call('POST', '/v1/tus', {
+          headers: { 'tus-resumable': '1.0.0', 'upload-length': String(bytes.byteLength) },
+        });
+        const url = made.headers.get('location') ?? '';
+        const patch = (on: TestSystem, offset: number, end: number) =>
+          on.call('PATCH', url, {
+            token: user.token,
+            headers: { ...CHUNK, 'upload-offset': String(offset) },
+            body: bytes.subarray(offset, end),
+          });
+        await patch(system, 0, 1_000_000);
+        const { instance, met } = faulty(where === 'store' ? store : database, nth, fault);
+        await patch(instance, 1_000_000, bytes.byteLength);
+        more = met();
+        await instance.settled();
+        // The writer has gone quiet.
+        await system.query(`update storage.uploads set lease_until = now() - interval '1 second'
+          where lease_until is not null`);
+        const head = await user.call('HEAD', url, { headers: { 'tus-resumable': '1.0.0' } });
+        const offset = Number(head.headers.get('upload-offset'));
+        expect([nth, head.status, offset >= 1_000_000]).toEqual([nth, 200, true]);
+        if (offset < bytes.byteLength)
+          expect([nth, (await patch(system, offset, bytes.byteLength)).status]).toEqual([nth, 204]);
+        await nothingLeftOf(user, bytes);
+      }
+    }, 240_000);
+
+for (const where of ['database', 'store'] as const)
+  test(`an upload straight to the store is completed once, though an answer of the ${where} was lost`, async () => {
+    const bytes = new Uint8Array(randomBytes(100));
+    for (let nth = 1, more = true; more; nth += 1) {
+      const user = await system.newUser();
+      const { id } = (await user.call('POST', '/v1/uploads', { json: { name: 'a', size: 100 } })).body;
+      const urls = (await user.call('POST', `/v1/uploads/${id}/parts`, { json: { numbers: [1] } })).body;
+      await fetch(urls.items[0].url, { method: 'PUT', body: bytes });
+      const { instance, met } = faulty(where === 'store' ? store : database, nth, { kind: 'lost' });
+      const path = `/v1/uploads/${id}/complete`;
+      await instance.call('POST', path, { token: user.token, json: {} });
+      more = met();
+      await instance.settled();
+      const again = await user.call('POST', path, { json: {} });
+      expect([nth, again.status]).toEqual([nth, 201]);
+      await nothingLeftOf(user, bytes);
+    }
+  }, 240_000);
+
+test('the upkeep ends what nobody knows and is old, and nothing else', async () => {
+  const user = await system.newUser();
+  const { id } = (await user.call('POST', '/v1/uploads', { json: { name: 'a', size: 100 } })).body;
+  const options = { contentType: 'text/plain', metadata: {} };
+  const stray = await system.store.multipart.create('objects/stray/one', options);
+  const elsewhere = await system.store.multipart.create('elsewhere/one', options);
+  await system.store.put(`tails/upl_${'0'.repeat(32)}/obj_1`, new Uint8Array(3), { ...options, size: 3 });
+  const quota = { bytes: 2 ** 40, entries: 1_000 };
+  const vault = createVault({
+    store: system.store,
+    encryption: 'none',
+    keyring: createKeyring(keyringSchema.parse(system.env.STORAGE_ENCRYPTION_KEYS)),
+  });
+  const abort = createUploadRepository(system.db, quota).abort;
+  const upkeep = (days: number) =>
+    createUploadUpkeep({
+      repository: createUploadUpkeepRepository(system.db),
+      parts: createUploadPartsRepository(system.db, quota),
+      uploads: { abort } as never,
+      vault,
+      store: system.store,
+      now: () => Date.now() + days * 24 * 3_600_000,
+    })();
+  const left = async () =>
+    (await system.store.multipart.list({ prefix: '', limit: 100 })).uploads.map(({ key }) => key).toSorted();
+  const tail = () =>
+    system.query(
+      "select object_key from storage.object_deletions where object_key like 'tails/upl_00000000%'",
+    );
+  await upkeep(0.5);
+  expect([(await left()).length, await tail()]).toEqual([3, []]);
+  await upkeep(2);
+  expect(await left()).toEqual(['elsewhere/one', expect.stringContaining('objects/file_')]);
+  expect(await tail()).toHaveLength(1);
+  expect((await user.call('GET', `/v1/uploads/${id}`)).body.state).toBe('active');
+  expect([stray, elsewhere].every(Boolean)).toBe(true);
+});
+
+const stateOf = async (user: TestUser, id: string) => {
+  const { sha256, content } = (await user.call('GET', `/v1/files/${id}`)).body;
+  return { sha256, content };
+};
+
+test('what nobody has read is read later: digest, then malware; what is bad is locked away, and told', async () => {
+  const user = await system.newUser();
+  const digest = createHash('sha256').update('whatever').digest('hex');
+  const unread = async (name: string, announced: string | null) => {
+    const id = await user.file(name);
+    await system.query(`update storage.objects o set sha256 = null, check_at = now(), announced_sha256 = ${announced ? `'${announced}'` : 'null'}
+      from storage.versions v where v.object_id = o.id and v.file_id = '${uuidOf(id)}'`);
+    return id;
+  };
+  const due = () => system.query('update storage.objects set check_at = now() where check_at is not null');
+  const [plain, wrong] = [await unread('plain', null), await unread('wrong', '0'.repeat(64))];
+  answers = undefined;
+  await system.runCron();
+  expect(await stateOf(user, plain)).toEqual({ sha256: null, content: 'live' });
+  answers = { digest, scan: { status: 'infected', signature: 'Eicar' } };
+  await due();
+  await system.runCron();
+  expect(await stateOf(user, plain)).toEqual({ sha256: digest, content: 'live' });
+  expect(await stateOf(user, wrong)).toMatchObject({ content: 'corrupt' });
+  expect((await user.call('GET', `/v1/files/${wrong}/content`)).body.code).toBe('content_corrupt');
+  const events = await system.query('select type, payload from storage.outbox order by id desc limit 2');
+  expect(events.map(({ type }) => type).toSorted()).toEqual(['content.refused', 'content.verified']);
+
+  const scanning = system.withEnv({ MALWARE_SCAN: 'on' });
+  const made = await scanning.call('POST', '/v1/files?name=virus', { token: user.token, body: 'virus' });
+  await scanning.runCron();
+  expect((await user.call('GET', `/v1/files/${made.body.id}/content`)).body.code).toBe('content_infected');
+  const [audited] = await system.query(
+    "select reason from core.audit_events where action = 'content.infected'",
+  );
+  expect(audited).toEqual({ reason: 'Eicar' });
+  answers = { digest, scan: { status: 'clean' } };
+  const clean = await scanning.call('POST', '/v1/files?name=clean', { token: user.token, body: 'clean' });
+  await scanning.runCron();
+  expect(await stateOf(user, clean.body.id)).toMatchObject({ content: 'live' });
+  const rows = await system.query(
+    'select count(*)::int as n from storage.objects where check_at is not null',
+  );
+  expect(rows).toEqual([{ n: 0 }]);
+});
