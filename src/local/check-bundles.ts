@@ -13,7 +13,7 @@ const KIB = 1024;
 const BUDGET_BYTES: Readonly<Record<FunctionName, number>> = {
   gateway: 200 * KIB,
   auth: 640 * KIB,
-  storage: 300 * KIB,
+  storage: 400 * KIB,
   ai: 220 * KIB,
   monolith: 1280 * KIB,
 };

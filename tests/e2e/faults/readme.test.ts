@@ -72,6 +72,7 @@ describe('what the README tells a new user to do', () => {
     );
     expect(stdout).toContain('fast-check-readme.md');
     expect(stdout).toContain('identical');
+    expect(stdout).toContain('shared');
     expect(stdout).toContain('permission_denied');
   });
 

@@ -1,7 +1,7 @@
 import { storageError } from '../errors.ts';
 import type { LiveContent } from '../service/content.ts';
-import { etagOf } from '../service/entity-tags.ts';
 import type { Span } from '../service/downloads.ts';
+import { etagOf } from '../service/entity-tags.ts';
 import { evaluate } from './conditions.ts';
 import { attachment, contentHeaders, type Presentation, validatorHeaders } from './content-headers.ts';
 

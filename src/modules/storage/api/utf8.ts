@@ -15,7 +15,7 @@ export const refuseInvalidQuery: MiddlewareHandler = async (c, next) => {
 export const refuseInvalidJsonText: MiddlewareHandler = async (c, next) => {
   const bytes = await c.req.arrayBuffer();
   try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
     throw coreError('malformed_json', { detail: 'JSON has to be UTF-8.' });
   }
