@@ -83,11 +83,14 @@ export function createGateway(): EdgeModule {
     maxAge: CORS_SECONDS,
   });
   // Without a method that is asked for it is no preflight: TUS asks what is spoken.
-  app.use((c, next) =>
-    c.req.method === 'OPTIONS' && c.req.path === '/v1/tus' && !c.req.header('access-control-request-method')
-      ? next()
-      : allowOrigins(c, next),
-  );
+  app.use(async (c, next) => {
+    const isPreflight = c.req.header('access-control-request-method') !== undefined;
+    if (c.req.method !== 'OPTIONS' || c.req.path !== '/v1/tus' || isPreflight) return allowOrigins(c, next);
+    await next();
+    // Headers of an answer that was fetched cannot be added to.
+    c.res = new Response(c.res.body, c.res);
+    return undefined;
+  });
 
   app.get('/openapi.json', async (c) =>
     c.json(await joinContracts(gatewayConfig(c.env), new URL(c.req.url).origin)),

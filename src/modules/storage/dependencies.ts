@@ -105,16 +105,21 @@ export function createStorageDependencies(env: object): StorageDependencies {
   const db = createDatabase(config);
   const store = createS3ObjectStore(config);
   const keyring = createKeyring(config.STORAGE_ENCRYPTION_KEYS);
+  const fileRepository = createFileRepository(db);
   const vault = createVault({
     store,
     encryption: config.OBJECT_ENCRYPTION,
     kmsKeyId: config.S3_KMS_KEY_ID,
     keyring,
+    onDamage: (object, error) => {
+      logger.error('an object is damaged', { objectId: object.id, error: describeError(error) });
+      // Whoever reads it has got an error; what becomes of it is decided by whoever looks at all of it.
+      fileRepository.suspectObject(object.id).catch(() => undefined);
+    },
   });
   const keys = createWrappedKeys(store);
   const integrity = createIntegrity(config, { db, store, vault, keys, logger });
   const quota = { bytes: config.DRIVE_QUOTA_BYTES, entries: config.DRIVE_QUOTA_ENTRIES };
-  const fileRepository = createFileRepository(db);
   const entryRepository = createEntryRepository(db, quota);
   const uploadRepository = createUploadRepository(db, quota);
   const uploads = createUploadMachine({

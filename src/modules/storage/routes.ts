@@ -7,6 +7,7 @@ import { authenticateService } from '../../core/http/service-auth.ts';
 import { mountAdminCache } from './api/admin-cache.ts';
 import { mountAdminIntegrity } from './api/admin-integrity.ts';
 import type { StorageVariables } from './api/app.ts';
+import { limitText } from './api/bodies.ts';
 import { mountChanges } from './api/changes.ts';
 import { mountComments } from './api/comments.ts';
 import { mountContent } from './api/content.ts';
@@ -22,7 +23,7 @@ import { mountSharedLinks } from './api/shared-links.ts';
 import { mountTrash } from './api/trash.ts';
 import { mountTus } from './api/tus.ts';
 import { mountUploads } from './api/uploads.ts';
-import { refuseInvalidJsonText, refuseInvalidQuery } from './api/utf8.ts';
+import { refuseInvalidQuery } from './api/utf8.ts';
 import { mountVersions } from './api/versions.ts';
 import { mountWebhooks } from './api/webhooks.ts';
 import { mountZip } from './api/zip.ts';
@@ -43,22 +44,7 @@ export function createStorageModule(): EdgeModule {
   app.use('/internal/files/*', authorize('files:read', false), limitBody());
   app.use('/internal/events', service);
   app.use('/internal/versions/*', service);
-  app.on(['POST', 'PATCH'], ['/v1/trash/:id/restore', '/v1/files/:id/versions/:versionId'], limitBody());
-  app.on(
-    ['POST', 'PATCH'],
-    ['/v1/folders', '/v1/files/:id', '/v1/files/:id/copy'],
-    limitBody(),
-    refuseInvalidJsonText,
-  );
-  app.on(['PATCH', 'PUT'], ['/v1/drives/:id', '/v1/admin/storage/drives/:id/quota'], limitBody());
-  app.use('/v1/webhooks/*', limitBody());
-  app.on('POST', '/v1/admin/storage/fsck', limitBody());
-  app.on('POST', ['/v1/uploads', '/v1/uploads/:id/parts'], limitBody());
-  // Ten thousand parts by number and entity tag.
-  app.on('POST', '/v1/uploads/:id/complete', limitBody(2 * 1024 * 1024));
-  app.on(['POST', 'PATCH'], ['/v1/files/:id/grants/*', '/v1/links/:id'], limitBody());
-  app.post('/v1/files/:id/:what{comments|links}', limitBody());
-  app.post('/v1/shared-links/:token/unlock', limitBody());
+  app.use('/v1/*', limitText);
   app.use(async (c, next) => {
     const { services, limiter, wakeUp, afterWrites } = dependencies(c.env);
     c.set('services', services);

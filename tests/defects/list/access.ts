@@ -3,14 +3,13 @@ import type { Defect } from '../defect.ts';
 const AUTH = 'src/modules/auth';
 const AUTHORITY = 'drizzle/0004_authority.sql';
 const RIGHTS = 'drizzle/0006_storage-rights.sql';
-const DOORS = 'drizzle/0002_published-functions.sql';
 const AUTHORIZE = ['src/core/http/authorize.test.ts'];
 const ADMINS = [`${AUTH}/service/admin-users.test.ts`];
 const KEYS = [`${AUTH}/service/api-keys.test.ts`];
 const INVITATIONS = [`${AUTH}/service/invitations.test.ts`];
 const MATRIX = [`${AUTH}/service/workspace-matrix.test.ts`];
 const LEGS = ['src/modules/ai/repository/repository.test.ts'];
-const STORAGE = ['src/modules/storage/service.test.ts'];
+const STORAGE = 'src/modules/storage';
 
 export const ACCESS_DEFECTS: readonly Defect[] = [
   {
@@ -62,8 +61,7 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     file: RIGHTS,
     find: 'ELSE storage.shared_rank_in(rank_in.user_id, s.id, s.drive_id) END',
     replace: 'ELSE 1 END',
-    tests: STORAGE,
-    by: 'finds nothing of it, whatever they try',
+    tests: [`${STORAGE}/service/drive.test.ts`],
   },
   {
     claim: 'S27',
@@ -141,8 +139,8 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     claim: 'S29',
     title: 'search finds the files of everybody',
     file: RIGHTS,
-    find: 'WHERE s.drive_id IN (SELECT p.principal_id FROM principals p)\n',
-    replace: '\n',
+    find: 'FROM storage.visible_scopes(visible_files.user_id) s JOIN storage.files f ON f.scope_id = s.scope_id',
+    replace: 'FROM storage.files f',
     tests: LEGS,
     by: 'is in neither leg',
   },
@@ -175,11 +173,11 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
   {
     claim: 'S32',
     title: 'what is in the trash is still shown',
-    file: DOORS,
-    find: 'WHERE f.trashed_at IS NULL\n    AND',
-    replace: 'WHERE',
-    tests: STORAGE,
-    by: 'the trash takes a folder with all below it',
+    file: `${STORAGE}/repository/access.ts`,
+    find: "and(isNull(files.trashedAt), may(actor, 'viewer'))",
+    replace: "and(may(actor, 'viewer'))",
+    tests: [`${STORAGE}/service/trash.test.ts`],
+    by: 'takes a folder with all that is in it out of sight',
   },
   {
     claim: 'S34',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { newId } from '../../../src/core/database/columns.ts';
 import { newAccount } from './accounts.ts';
+import { newBelongings } from './belongings.ts';
 import { bodyOf, type Client } from './client.ts';
 import { query } from './database.ts';
 import { upload } from './files.ts';
@@ -52,8 +53,10 @@ export async function newEstate(api: Client, installation: Installation): Promis
     [uuid(passkey), uuid(grant), uuid(client), uuid(userId), crypto.randomUUID()],
   );
 
+  const kept = await newBelongings(owner, installation, { file, group, workspace, userId });
+
   const ids: readonly (readonly [RegExp, string | undefined])[] = [
-    [/versionId$/, file.version?.id],
+    ...kept.ids,
     [/accountId$/, account],
     [/keyId$/, serviceKey],
     [/groupId$/, group],
@@ -68,13 +71,12 @@ export async function newEstate(api: Client, installation: Installation): Promis
     [/^\/v1\/admin\/users.* id$/, userId],
     [/^\/v1\/admin\/oauth-clients.* id$/, client],
   ];
-  const inventory = async () =>
+  const inventory = async () => [
+    await kept.inventory(),
     (
       await query(
         installation,
         `select
-           (select jsonb_agg(jsonb_build_array(id, name, version_count, trashed_at) order by id)
-              from storage.files where drive_id = $1::uuid) as files,
            (select jsonb_agg(jsonb_build_array(id, email, name, role, disabled_at, deleted_at) order by id)
               from auth.users where id = $1::uuid or workspace_id = $2::uuid) as users,
            (select jsonb_build_array(name, deleted_at) from auth.workspaces where id = $2::uuid) as workspace,
@@ -92,7 +94,8 @@ export async function newEstate(api: Client, installation: Installation): Promis
               from auth.sessions where user_id = $1::uuid) as sessions`,
         [uuid(userId), uuid(workspace)],
       )
-    )[0];
+    )[0],
+  ];
   return {
     idOf: (parameter, path) => ids.find(([pattern]) => pattern.test(`${path} ${parameter}`))?.[1],
     inventory,

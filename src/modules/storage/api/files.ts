@@ -100,16 +100,14 @@ export function mountFiles(app: StorageApp): void {
     const { userId } = c.get('principal');
     const query = c.req.valid('query');
     const list = () => c.get('services').files.list(userId, query);
-    return isElsewhere(userId, query)
-      ? c.json(await list(), 200)
-      : remembered(c, query.parentId ?? null, list);
+    return remembered(c, isElsewhere(userId, query) ? undefined : (query.parentId ?? null), list);
   });
 
   app.openapi(pathRoute, async (c) => {
     const { path, driveId } = c.req.valid('query');
     const { userId } = c.get('principal');
     const find = () => c.get('services').files.byPath(userId, path, driveId);
-    return isElsewhere(userId, { driveId }) ? c.json(await find(), 200) : remembered(c, null, find);
+    return remembered(c, isElsewhere(userId, { driveId }) ? undefined : null, find);
   });
 
   app.openapi(summaryRoute, async (c) => {

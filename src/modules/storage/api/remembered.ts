@@ -1,15 +1,18 @@
-import type { Context } from 'hono';
+import type { Context, TypedResponse } from 'hono';
 import type { StorageVariables } from './app.ts';
+
+/** As `c.json` types it, from JSON that is there already. */
+type JsonAnswer<Value> = Response & TypedResponse<Value, 200, 'json'>;
 
 /**
  * Answers with what is remembered of the caller's own drive, or with what `compute` gives.
- * @param fileId the entry it is about; null for the root of the caller's own drive
+ * @param fileId the entry it is about; null for the root of the caller's own drive, undefined for somebody else's
  */
-export async function remembered(
+export async function remembered<Value>(
   c: Context<{ Bindings: object; Variables: StorageVariables }>,
-  fileId: string | null,
-  compute: () => Promise<unknown>,
-): Promise<Response> {
+  fileId: string | null | undefined,
+  compute: () => Promise<Value>,
+): Promise<JsonAnswer<Value>> {
   const { pathname, search } = new URL(c.req.url);
   const answer = await c.get('services').answers.answer(
     {
@@ -25,6 +28,10 @@ export async function remembered(
     'server-timing': `cache;desc=${answer.cache}`,
     ...(answer.etag === undefined ? {} : { etag: answer.etag }),
   };
-  if (answer.cache === 'unchanged') return c.body(null, 304, headers);
-  return c.body(answer.json, 200, { ...headers, 'content-type': 'application/json' });
+  const response =
+    answer.cache === 'unchanged'
+      ? c.body(null, 304, headers)
+      : c.body(answer.json, 200, { ...headers, 'content-type': 'application/json' });
+  // The type says what the JSON is of; there is nothing of it at run time.
+  return response as Response as JsonAnswer<Value>;
 }

@@ -9,7 +9,8 @@ export const driveSchema = z
   .object({
     id: driveIdSchema,
     kind: z.enum(['person', 'workspace']),
-    name: z.string(),
+    /** Null of a person who gave none. */
+    name: z.string().nullable(),
     role: z.enum(ROLES),
     /** Of all versions, in the trash too. */
     usedBytes: z.int().nonnegative(),

@@ -181,11 +181,11 @@ function placeStatement(after: string | null, limit: number): SQL {
 function settleStatements(after: string | null, limit: number): SQL[] {
   const nearest = (id: SQL) => sql`(
     with recursive up (id, parent_id, distance) as (
-      select f.id, f.parent_id, 0 from storage.files f where f.id = ${id}
+      select entry.id, entry.parent_id, 0 from storage.files entry where entry.id = ${id}
       union all
-      select f.id, f.parent_id, up.distance + 1 from up join storage.files f on f.id = up.parent_id
+      select entry.id, entry.parent_id, up.distance + 1 from up join storage.files entry on entry.id = up.parent_id
     )
-    select s.id from up join storage.scopes s on s.id = up.id order by up.distance limit 1)`;
+    select own.id from up join storage.scopes own on own.id = up.id order by up.distance limit 1)`;
   return [
     sql`with ${page(after, limit)}
       update storage.scopes s set parent_id = coalesce(${nearest(sql`f.parent_id`)}, f.drive_id)

@@ -12,8 +12,8 @@ export interface RememberedAnswer {
 
 export interface AnswerQuestion {
   readonly userId: string;
-  /** The entry it is about, or the root of the caller's own drive. */
-  readonly fileId: string | null;
+  /** The entry it is about; null for the root of the caller's own drive, undefined for what is not remembered. */
+  readonly fileId: string | null | undefined;
   /** Everything that decides what is answered: path and query. */
   readonly question: string;
   readonly ifNoneMatch?: string | undefined;
@@ -35,6 +35,10 @@ const KEPT_SECONDS = 600;
  * change without the drive changing (docs/decisions/0021).
  */
 export function createAnswers({ stamps, cache }: AnswersDependencies) {
+  const stampOf = async (userId: string, fileId: string | null | undefined) => {
+    if (fileId === undefined) return undefined;
+    return fileId === null ? stamps.ofDrive(userId) : stamps.ofFile(userId, fileId);
+  };
   const counts = { hits: 0, misses: 0, unchanged: 0 };
   return {
     /** Of this isolate, since it began. */
@@ -42,7 +46,7 @@ export function createAnswers({ stamps, cache }: AnswersDependencies) {
 
     async answer(about: AnswerQuestion, compute: () => Promise<unknown>): Promise<RememberedAnswer> {
       const { userId, fileId, question, ifNoneMatch } = about;
-      const generation = await (fileId === null ? stamps.ofDrive(userId) : stamps.ofFile(userId, fileId));
+      const generation = await stampOf(userId, fileId);
       if (generation === undefined) return { json: JSON.stringify(await compute()), cache: 'none' };
       const asked = (await sha256Hex(new TextEncoder().encode(question))).slice(0, 32);
       const etag = `W/"${generation}.${asked}"`;

@@ -184,6 +184,9 @@ describe('an upload in parts, straight to the store', () => {
     await store(1, bytes.slice(0, 2 * MIB));
     await store(2, bytes.slice(0, 4 * MIB));
     expect(codeOf(await complete(user, id))).toBe('409 part_size');
+    // The store itself has nothing against a last part that is too long.
+    await store(1, bytes.slice(0, 5 * MIB));
+    expect(codeOf(await complete(user, id))).toBe('409 part_size');
     const parts = await sendAll(user, id, bytes);
     expect(codeOf(await complete(user, id, { parts: parts.toReversed() }))).toBe('400 part_order');
     expect(codeOf(await complete(user, id, { parts: [parts[0], parts[0]] }))).toBe('400 part_order');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startIntegrity } from '../testing/integrity.ts';
+import { startIntegrity } from '../testing/test-integrity.ts';
 import { startTestSystem, type TestSystem, type TestUser } from '../testing/test-system.ts';
 
 let system: TestSystem;

@@ -8,7 +8,7 @@ const CHUNK = { ...VERSION, 'content-type': 'application/offset+octet-stream' };
 
 let system: TestSystem;
 beforeAll(async () => {
-  system = await startTestSystem({ LOG_LEVEL: 'warn' });
+  system = await startTestSystem();
 }, 120_000);
 afterAll(() => system.close());
 

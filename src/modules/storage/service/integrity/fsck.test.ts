@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startIntegrity } from '../../testing/integrity.ts';
+import { startIntegrity } from '../../testing/test-integrity.ts';
 import { startTestSystem, type TestSystem, type TestUser } from '../../testing/test-system.ts';
 import type { FsckRequest, FsckStep } from './fsck.ts';
 

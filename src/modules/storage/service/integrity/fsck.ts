@@ -43,7 +43,7 @@ export interface FsckStep {
 
 export type Fsck = ReturnType<typeof createFsck>;
 
-const DELETIONS = 1_000;
+const DELETIONS = 10_000;
 const ADMIN_STEP = { limit: 1_000, timeMs: 20_000 };
 
 /** Compares database and bucket, both ways, a piece at a time. */
@@ -73,8 +73,9 @@ export function createFsck(dependencies: FsckDependencies) {
     const reached = checked < pairs.length ? (seen.at(-1)?.key ?? request.after) : next;
     const counts = { checked, repaired, quarantined: 0, deleted: 0, next: reached };
     if (!request.repair) return { ...counts, findings };
-    // What was there before this run: an orphan never goes in the run that finds it.
-    const deleted = await repository.release(request.graceSeconds ?? dependencies.graceSeconds, DELETIONS);
+    // At the beginning of a run, so that an orphan never goes in the run that finds it.
+    const graceSeconds = request.graceSeconds ?? dependencies.graceSeconds;
+    const deleted = request.after === '' ? await repository.release(graceSeconds, DELETIONS) : 0;
     if (orphans.length > 0) await repository.quarantine(orphans);
     return { ...counts, findings, deleted, quarantined: orphans.length };
   }
