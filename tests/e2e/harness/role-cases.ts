@@ -20,12 +20,14 @@ export interface Fixture {
   readonly doomedGrant: string;
   readonly link: string;
   readonly doomedLink: string;
+  /** Somebody who has no grant yet. */
+  readonly guest: string;
 }
 
 /** @param keeper somebody who may do everything in the drive */
 export async function newFixture(
   keeper: Client,
-  { driveId, name, guests }: { driveId: string; name: string; guests: readonly [string, string] },
+  { driveId, name, guests }: { driveId: string; name: string; guests: readonly [string, string, string] },
 ): Promise<Fixture> {
   const made = await keeper.call('POST', '/v1/folders', { json: { name, driveId } });
   const folder = bodyOf(made, 201, fileSchema);
@@ -64,6 +66,7 @@ export async function newFixture(
     doomedGrant: await grantTo(guests[1]),
     link: await idOf('links', { mode: 'view' }),
     doomedLink: await idOf('links', { mode: 'view' }),
+    guest: guests[2],
   };
 }
 
@@ -78,7 +81,7 @@ const metadata = (pairs: Readonly<Record<string, string>>) => ({
 
 /**
  * The call of each row, by the name in the table of docs/permissions.md; what follows the name in parentheses there
- * tells two rows of one operation apart. Those that need an upload or a webhook begin with making one.
+ * tells two rows of one operation apart.
  */
 export const CASES: Readonly<Record<string, (at: Fixture) => Case>> = {
   'GET /v1/files (of a folder)': ({ folder }) => ['GET', `/v1/files?parentId=${folder}`],
@@ -170,10 +173,10 @@ export const CASES: Readonly<Record<string, (at: Fixture) => Case>> = {
     `/v1/files/${file}/versions/${doomedVersion}`,
   ],
   'GET /v1/files/{id}/grants': ({ file }) => ['GET', `/v1/files/${file}/grants`],
-  'POST /v1/files/{id}/grants': ({ folder, grant }) => [
+  'POST /v1/files/{id}/grants': ({ folder, guest }) => [
     'POST',
     `/v1/files/${folder}/grants`,
-    { json: { principal: { kind: 'user', id: grant }, role: 'viewer' } },
+    { json: { principal: { kind: 'user', id: guest }, role: 'viewer' } },
   ],
   'PATCH /v1/files/{id}/grants/{grantId}': ({ file, grant }) => [
     'PATCH',

@@ -45,6 +45,9 @@ export const metadataValueSchema = z
   .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed Unicode without NUL')
   .refine((text) => !beginsWithMark(text), NO_MARK);
 
+/** What `nameKey` gives. */
+export const nameKeySchema = plainTextSchema;
+
 /** Two names are the same name if they differ only in case or in Unicode composition. */
 export function nameKey(name: string): string {
   return name.normalize('NFC').toLowerCase().normalize('NFC');

@@ -41,3 +41,6 @@ export const ensureDrive = (userId: string, driveId: string): SQL =>
     from auth.principals(array[${uuid(driveId)}]) p
     where p.id in (select m.principal_id from auth.principals_of(${uuid(userId)}) m)
       and p.kind = ${driveId.startsWith('wsp_') ? 'workspace' : 'user'}`;
+
+export const driveOfUpload = (uploadId: string): SQL =>
+  sql`(select u.drive_id from storage.uploads u where u.id = ${uuid(uploadId)})`;

@@ -3,9 +3,11 @@ import type { Database } from '../../../core/database/client.ts';
 import { uuidToId } from '../../../core/database/columns.ts';
 import { MAX_DEPTH } from '../models/names.ts';
 import type { UploadEnd, UploadRepository } from '../ports/uploads.ts';
-import { driveOf, uuid } from './access.ts';
+import { driveOf, driveOfUpload, uuid } from './access.ts';
 import { isLocked, lockAndNameDrives, type QuotaDefaults } from './places.ts';
-import { driveOfUpload, ENDED_DAYS } from './uploads.ts';
+
+/** For so long the row of an upload that has ended can still be asked about. */
+export const ENDED_DAYS = 7;
 
 /**
  * The end of an upload as one transaction. Everything hangs on the upload still being active and on its user still

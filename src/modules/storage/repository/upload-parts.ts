@@ -3,10 +3,10 @@ import type { Database } from '../../../core/database/client.ts';
 import { drives, objectDeletions, uploads } from '../../../core/database/schema/storage.ts';
 import { LEASE_SECONDS, type UploadPartsRepository } from '../ports/upload-parts.ts';
 import type { Upload } from '../ports/uploads.ts';
-import { lockDrives, uuid } from './access.ts';
+import { driveOfUpload, lockDrives, uuid } from './access.ts';
 import type { QuotaDefaults } from './places.ts';
 import { driveIdOf } from './queries.ts';
-import { driveOfUpload, fits, toUpload } from './uploads.ts';
+import { fits, toUpload } from './uploads.ts';
 
 /** What the user of the upload may do at its destination. */
 const rankThere = sql<number | null>`storage.rank_in(${uploads.userId}, coalesce(

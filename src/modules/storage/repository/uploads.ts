@@ -5,13 +5,10 @@ import { drives, files, uploads } from '../../../core/database/schema/storage.ts
 import { MAX_DEPTH, nameKey, numberedName } from '../models/names.ts';
 import { asUser } from '../ports/actor.ts';
 import type { Upload, UploadBeginning, UploadRepository } from '../ports/uploads.ts';
-import { driveOf, ensureDrive, lockDrives, rankIn, uuid } from './access.ts';
-import { completeUpload } from './complete-upload.ts';
+import { driveOf, driveOfUpload, ensureDrive, lockDrives, rankIn, uuid } from './access.ts';
+import { completeUpload, ENDED_DAYS } from './complete-upload.ts';
 import { driveOfPlace, orNameConflict, placeFor, type QuotaDefaults } from './places.ts';
 import { driveIdOf } from './queries.ts';
-
-/** For so long the row of an upload that has ended can still be asked about. */
-export const ENDED_DAYS = 7;
 
 export function createUploadRepository(db: Database, defaults: QuotaDefaults): UploadRepository {
   return {
@@ -97,9 +94,6 @@ export function createUploadRepository(db: Database, defaults: QuotaDefaults): U
     },
   };
 }
-
-export const driveOfUpload = (uploadId: string): SQL =>
-  sql`(select u.drive_id from storage.uploads u where u.id = ${uuid(uploadId)})`;
 
 export const fits = (more: SQL, defaults: QuotaDefaults): SQL =>
   sql`d.used_bytes + d.reserved_bytes + ${more} <= coalesce(d.quota_bytes, ${defaults.bytes}::bigint)`;

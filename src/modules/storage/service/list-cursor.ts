@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fileIdSchema, timestampSchema } from '../../../contracts/storage.ts';
-import { plainTextSchema } from '../../../core/http/plain-text.ts';
 import { fromBase64Url, toBase64Url } from '../../../core/security/secret.ts';
+import { nameKeySchema } from '../models/names.ts';
 import type { Position, SortKey } from '../ports/entries.ts';
 
 export interface Order {
@@ -11,7 +11,7 @@ export interface Order {
 
 const VALUES: Readonly<Record<SortKey, z.ZodType<string>>> = {
   created: z.literal(''),
-  name: plainTextSchema,
+  name: nameKeySchema,
   updated: timestampSchema,
   size: z.string().regex(/^\d{1,15}$/),
 };

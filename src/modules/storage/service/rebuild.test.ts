@@ -244,4 +244,5 @@ test('a bucket that is about another database is neither swept nor written into'
   await new Promise((resolve) => setTimeout(resolve, 2_100));
   for (let run = 0; run < 3; run += 1) await at.runCron();
   expect(await keys()).toEqual(before);
+  expect(await system.query('select object_key from storage.orphans')).toEqual([]);
 });

@@ -1,0 +1,177 @@
+import type { Defect } from '../defect.ts';
+
+const STORAGE = 'src/modules/storage';
+const RIGHTS = 'drizzle/0006_storage-rights.sql';
+const COMPLETE = `${STORAGE}/repository/complete-upload.ts`;
+const UPLOADS = `${STORAGE}/repository/uploads.ts`;
+const RACES = [`${STORAGE}/repository/races.test.ts`];
+const DRIVE = [`${STORAGE}/service/drive.test.ts`];
+const MULTIPART = [`${STORAGE}/service/multipart-uploads.test.ts`];
+const TREE = [`${STORAGE}/service/tree.test.ts`];
+const TUS = [`${STORAGE}/service/tus.test.ts`];
+const NAMES = [`${STORAGE}/models/files.test.ts`];
+
+/** Quotas, names, and folders in each other. */
+export const STORAGE_TREE_DEFECTS: readonly Defect[] = [
+  {
+    claim: 'S36',
+    title: 'an upload begins however full the drive is',
+    file: UPLOADS,
+    find: 'and ${fits(sql`${size ?? 0}::bigint`, defaults)}\n        and d.entry_count',
+    replace: 'and d.entry_count',
+    tests: RACES,
+    by: 'into a drive with room for ten keep ten, and hold nothing after that',
+  },
+  {
+    claim: 'S36',
+    title: 'what uploads have announced is not held for them',
+    file: UPLOADS,
+    find: 'd.used_bytes + d.reserved_bytes + ${more} <=',
+    replace: 'd.used_bytes + ${more} <=',
+    tests: TUS,
+    by: 'holds a quota exactly against a hundred uploads at once, of unknown length too',
+  },
+  {
+    claim: 'S36',
+    title: 'what an upload has held is held for ever',
+    file: COMPLETE,
+    find: 'set reserved_bytes = d.reserved_bytes - upload.reserved_bytes',
+    replace: 'set reserved_bytes = d.reserved_bytes',
+    tests: DRIVE,
+    by: 'keeps a file, replaces it, hands it out, and counts',
+  },
+  {
+    claim: 'S36',
+    title: 'an upload that was given up holds its room for ever',
+    file: UPLOADS,
+    find: 'set reserved_bytes = d.reserved_bytes - ended.reserved_bytes',
+    replace: 'set reserved_bytes = d.reserved_bytes',
+    tests: TUS,
+    by: 'ends at its user’s wish, in the middle of a chunk too, and gives everything back',
+  },
+  {
+    claim: 'S36',
+    title: 'each chunk of an upload of unknown length counts anew',
+    file: `${STORAGE}/repository/upload-parts.ts`,
+    find: 'greatest(0, ${receivedBytes}::bigint - u.reserved_bytes)',
+    replace: '${receivedBytes}::bigint',
+    tests: TUS,
+    by: 'holds a quota exactly against a hundred uploads at once, of unknown length too',
+  },
+  {
+    claim: 'S36',
+    title: 'a version that was deleted still counts',
+    file: RIGHTS,
+    find: 'used_bytes = d.used_bytes - n.bytes',
+    replace: 'used_bytes = d.used_bytes',
+    tests: [`${STORAGE}/service/versions.test.ts`],
+    by: 'takes it and its bytes away for good, gives the room back',
+  },
+  {
+    claim: 'S36',
+    title: 'what is moved into another drive counts in the old one',
+    file: `${STORAGE}/repository/change-entry.ts`,
+    find: 'where decided.to_drive <> decided.drive_id and v.file_id = any(',
+    replace: 'where false and v.file_id = any(',
+    tests: TREE,
+    by: 'a move takes versions, trash, scopes and counts along, if there is room',
+  },
+  {
+    claim: 'S36',
+    title: 'a copy needs no room',
+    file: `${STORAGE}/repository/copy-entry.ts`,
+    find: "when not ${room} then 'quota_exceeded'\n",
+    replace: '\n',
+    tests: TREE,
+    by: 'is refused when the content is not handed out, or there is no room',
+  },
+  {
+    claim: 'S55',
+    title: 'somebody who wrote meanwhile is written over, whatever If-Match said',
+    file: COMPLETE,
+    find: 'and ${expectedVersionId === null ? sql`true` : sql`f.current_version_id = ${uuid(expectedVersionId)}`}\n',
+    replace: '\n',
+    tests: RACES,
+    by: 'of one version: one wins, the others are told',
+  },
+  {
+    claim: 'S55',
+    title: 'If-Match is not looked at',
+    file: `${STORAGE}/service/content.ts`,
+    find: 'if (ifMatch !== null && !matchesEtag(ifMatch, etagOf(current.version)))',
+    replace: "if (ifMatch === '\"none\"')",
+    tests: DRIVE,
+    by: 'keeps a file, replaces it, hands it out, and counts',
+  },
+  {
+    claim: 'F20',
+    title: 'a file is made in a folder that went to the trash meanwhile',
+    file: COMPLETE,
+    find: "left join storage.files p on p.id = upload.parent_id and p.kind = 'folder' and p.trashed_at is null\n        join",
+    replace: "left join storage.files p on p.id = upload.parent_id and p.kind = 'folder'\n        join",
+    tests: [`${STORAGE}/service/upload-faults.test.ts`, ...MULTIPART, ...TUS],
+  },
+  {
+    claim: 'F20',
+    title: 'the second of two who upload one name is told of an error of ours',
+    file: `${STORAGE}/repository/places.ts`,
+    find: "if (violatesUnique(error, 'files_sibling_name_key')) return 'name_conflict';",
+    replace: '',
+    tests: RACES,
+    by: 'to one name keep one, all, or one after the other, as the policy says',
+  },
+  {
+    claim: 'F21',
+    title: 'a folder is moved into itself',
+    file: `${STORAGE}/repository/change-entry.ts`,
+    find: 'when place.parent_id in (select below.id from below) then',
+    replace: 'when false then',
+    tests: TREE,
+    by: 'that makes a cycle is refused, of two at once one, of a hundred all that would',
+  },
+  {
+    claim: 'F21',
+    title: 'two names that look the same are two names',
+    file: `${STORAGE}/models/names.ts`,
+    find: "return name.normalize('NFC').toLowerCase().normalize('NFC');",
+    replace: 'return name.toLowerCase();',
+    tests: NAMES,
+    by: 'the key of a name does not depend on case or composition, and is its own key',
+  },
+  {
+    claim: 'F26',
+    title: 'folders nest without an end',
+    file: `${STORAGE}/repository/places.ts`,
+    find: 'sql`place.depth + ${height} > ${MAX_DEPTH}`',
+    replace: 'sql`place.depth + ${height} > 10 * ${MAX_DEPTH}`',
+    tests: TREE,
+    by: 'that would nest deeper than 512 is refused, by making, moving and copying',
+  },
+  {
+    claim: 'F26',
+    title: 'a name that begins with a byte order mark comes back without it',
+    file: `${STORAGE}/models/names.ts`,
+    find: "(text: string): boolean => text.startsWith('\\ufeff')",
+    replace: "(text: string): boolean => text === '\\ufeff'",
+    tests: [`${STORAGE}/service/names.test.ts`],
+    by: ' is no name',
+  },
+  {
+    claim: 'S39',
+    title: 'a name may be a path',
+    file: `${STORAGE}/models/names.ts`,
+    find: '.refine((name) => !/[/\\\\]/.test(name),',
+    replace: '.refine((name) => name.length > 0,',
+    tests: NAMES,
+    by: 'every accepted name is one step of a path and survives UTF-8',
+  },
+  {
+    claim: 'S39',
+    title: 'names are in the keys of the bucket',
+    file: `${STORAGE}/service/uploads.ts`,
+    find: '`objects/${ids.fileId}/${ids.versionId}`',
+    replace: '`objects/${target.name}/${ids.versionId}`',
+    tests: [`${STORAGE}/service/names.test.ts`],
+    by: 'hostile names are stored as they were sent, in no key of the bucket, and come back everywhere',
+  },
+];
