@@ -113,11 +113,20 @@ async function builtInRoles(scope: string): Promise<Map<string, Set<string>>> {
   const rows = sources.flatMap((source) => [
     ...source.matchAll(/\('(deployment|workspace)', '([a-z-]+)', '[^']*', '\{([^}]*)\}', true\)/g),
   ]);
-  return new Map(
+  const roles = new Map(
     rows
       .filter(([, of]) => of === scope)
       .map(([, , name = '', permissions = '']) => [name, new Set(permissions.split(','))]),
   );
+  const added = sources.flatMap((source) => [
+    ...source.matchAll(
+      /SET permissions = permissions \|\| '\{([^}]*)\}'::text\[\]\s+WHERE scope = '(\w+)' AND name (?:=|IN) ([^;]+);/g,
+    ),
+  ]);
+  for (const [, permissions = '', , names = ''] of added.filter(([, , of]) => of === scope))
+    for (const [, name = ''] of names.matchAll(/'([a-z-]+)'/g))
+      for (const permission of permissions.split(',')) roles.get(name)?.add(permission);
+  return roles;
 }
 
 function permissionTable(

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Copy, createCopies } from './copy.ts';
 import type { Defect } from './defect.ts';
@@ -8,6 +9,8 @@ import { runTests } from './run-tests.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const AT_ONCE = 2;
+/** Of the folder with the copies: the database that tests begin with. */
+const TEMPLATE = 'template';
 
 interface Verdict {
   readonly defect: Defect;
@@ -28,6 +31,7 @@ async function main(claims: readonly string[]): Promise<number> {
   const { copies, folder, remove } = await createCopies(ROOT, AT_ONCE);
   const end = () => remove().then(() => process.exit(1));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
+  await mkdir(join(folder, TEMPLATE));
   try {
     const unusable = await tryWithout(copies[0], chosen, folder);
     const verdicts = await tryAll(
@@ -83,7 +87,7 @@ async function tryAll(
   await Promise.all(
     copies.map(async (copy, at) => {
       for (let defect = waiting.shift(); defect !== undefined; defect = waiting.shift()) {
-        const verdict = await tryOne(copy, defect, join(folder, `report-${at}.json`));
+        const verdict = await tryOne(copy, defect, folder, `report-${at}.json`);
         verdicts.push(verdict);
         printRow(verdict);
       }
@@ -92,8 +96,11 @@ async function tryAll(
   return verdicts;
 }
 
-async function tryOne(copy: Copy, defect: Defect, report: string): Promise<Verdict> {
-  const options = { report, workers: 1, bail: true, only: defect.by === undefined ? undefined : [defect.by] };
+async function tryOne(copy: Copy, defect: Defect, folder: string, report: string): Promise<Verdict> {
+  const only = defect.by === undefined ? undefined : [defect.by];
+  // With a mistake in the schema the database is another one.
+  const template = defect.file.startsWith('drizzle/') ? undefined : join(folder, TEMPLATE);
+  const options = { report: join(folder, report), workers: 1, bail: true, only, template };
   const { failed, broken, seconds } = await copy.withDefect(defect, () =>
     runTests(copy.root, defect.tests, options),
   );

@@ -43,11 +43,13 @@ export async function runTests(
     readonly bail: boolean;
     /** Parts of titles: no other tests are run. */
     readonly only: readonly string[] | undefined;
+    /** A folder with the database that tests begin with, or for it; undefined: each run makes its own. */
+    readonly template?: string | undefined;
   },
 ): Promise<Report> {
   const startedAt = performance.now();
   await rm(options.report, { force: true });
-  await vitest(root, [
+  await vitest(root, options.template, [
     ...['run', '--project', 'unit', '--reporter=json', `--outputFile=${options.report}`],
     ...[`--maxWorkers=${options.workers}`, ...(options.bail ? ['--bail=1'] : [])],
     ...(options.only === undefined ? [] : ['-t', options.only.map(escaped).join('|')]),
@@ -74,10 +76,11 @@ const RAN = new Set(['passed', 'failed']);
 const escaped = (title: string): string => title.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 
 /** Its exit code does not matter: the report says more. */
-function vitest(root: string, args: readonly string[]): Promise<void> {
+function vitest(root: string, template: string | undefined, args: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), ...args], {
       cwd: root,
+      env: { ...process.env, ...(template === undefined ? {} : { TEST_DATABASE_TEMPLATE: template }) },
       stdio: 'ignore',
       timeout: TIMEOUT_MS,
     });

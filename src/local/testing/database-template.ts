@@ -8,9 +8,11 @@ const POLL_MS = 100;
 
 /**
  * Set-up of the unit tests: names a folder in which the first test that needs a database leaves one with the product's
- * schema, for the others to copy. To make one anew takes four seconds, to copy it half a second.
+ * schema, for the others to copy. To make one anew takes four seconds, to copy it half a second. A folder that is named
+ * already is somebody else's, who runs tests more often than once.
  */
 export default async function setup(): Promise<() => Promise<void>> {
+  if (process.env.TEST_DATABASE_TEMPLATE !== undefined) return async () => undefined;
   const folder = await mkdtemp(join(tmpdir(), 'acs-database-template-'));
   process.env.TEST_DATABASE_TEMPLATE = folder;
   return () => rm(folder, { recursive: true, force: true });

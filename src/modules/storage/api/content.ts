@@ -2,7 +2,6 @@ import { createRoute } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { fileSchema } from '../../../contracts/storage.ts';
 import { coreError } from '../../../core/http/app-error.ts';
-import { permit } from '../../../core/http/authorize.ts';
 import { json, problems } from '../../../core/http/openapi.ts';
 import { fileParamsSchema, uploadQuerySchema } from '../models/files.ts';
 import { hasDigest } from '../service/content.ts';
@@ -34,13 +33,16 @@ const replaceRoute = createRoute({
   path: '/v1/files/{id}/content',
   tags: ['files'],
   summary: 'Write a new version; with If-Match only if nobody else has written since',
-  ...permit('files:write'),
+  ...permitCreation('files:write', { isSameBody: isSameUpload }),
   request: { params: fileParamsSchema, body: uploadBody },
   responses: {
     200: json(fileSchema, 'The file'),
     ...problems(400, 401, 403, 404, 409, 411, 412, 413, 422, 503, 507),
   },
 });
+
+/** RFC 9110 13.1.2. */
+const isOnlyNew = (c: Context): boolean => c.req.header('if-none-match')?.trim() === '*';
 
 /** Whether a repeated call brings the bytes that were answered. */
 async function isSameUpload(c: Context, { body }: { readonly body: string }): Promise<boolean> {
@@ -63,7 +65,7 @@ export function mountContent(app: StorageApp): void {
     const repetition = { resourceUuid: c.get('resourceUuid'), isRepeated: c.get('isRepeated') };
     const file = await c
       .get('services')
-      .content.createFile({ userId, name, ...place, ...repetition }, upload);
+      .content.createFile({ userId, name, ...place, ...repetition }, isOnlyNew(c), upload);
     c.get('written')();
     return c.json(file, 201, { location: `/v1/files/${file.id}` });
   });
@@ -71,10 +73,15 @@ export function mountContent(app: StorageApp): void {
   app.openapi(replaceRoute, async (c) => {
     const { id } = c.req.valid('param');
     const { upload } = await readUpload(c.req.raw, undefined);
-    const ifMatch = c.req.header('if-match') ?? null;
-    const file = await c
-      .get('services')
-      .content.replaceContent(c.get('principal').userId, id, ifMatch, upload);
+    const { userId } = c.get('principal');
+    const target = {
+      userId,
+      fileId: id,
+      resourceUuid: c.get('resourceUuid'),
+      isRepeated: c.get('isRepeated'),
+    };
+    const condition = { ifMatch: c.req.header('if-match') ?? null, onlyNew: isOnlyNew(c) };
+    const file = await c.get('services').content.replaceContent(target, condition, upload);
     c.get('written')();
     return c.json(file, 200);
   });

@@ -1,4 +1,5 @@
 import type { File, VersionSource } from '../../../contracts/storage.ts';
+import { AppError } from '../../../core/http/app-error.ts';
 import { digestOf } from '../../../core/objects/digest.ts';
 import type { Vault } from '../../../core/objects/vault.ts';
 import { storageError } from '../errors.ts';
@@ -25,6 +26,19 @@ export interface UploadBody {
   readonly sha256?: string;
 }
 
+export interface Repetition {
+  /** The id of what the call makes, where it has an idempotency key. */
+  readonly resourceUuid?: string | undefined;
+  readonly isRepeated?: boolean | undefined;
+}
+
+export interface WriteCondition {
+  /** `If-Match` as sent. */
+  readonly ifMatch: string | null;
+  /** `If-None-Match: *`. */
+  readonly onlyNew: boolean;
+}
+
 /** A file that has content, and that content may be handed out. */
 export interface LiveContent extends Content {
   readonly version: StoredVersion;
@@ -47,31 +61,49 @@ export function createContentService(dependencies: ContentServiceDependencies) {
     return asWritten(files, target.userId, written);
   }
 
+  async function writtenBefore(
+    userId: string,
+    fileId: string,
+    resourceUuid: string,
+  ): Promise<File | undefined> {
+    const versionId = `ver_${resourceUuid.replaceAll('-', '')}`;
+    const content = await files.contentOfVersion(asUser(userId), fileId, versionId);
+    return content?.version ? asWritten(files, userId, { fileId, versionId }) : undefined;
+  }
+
   const madeBefore = (userId: string, resourceUuid: string) =>
     files.findFile(asUser(userId), `file_${resourceUuid.replaceAll('-', '')}`);
 
   return {
-    /** A call that is repeated under its idempotency key finds what the first one has made. */
-    async createFile(target: UploadTarget, upload: UploadBody): Promise<File> {
+    /**
+     * A call that is repeated under its idempotency key finds what the first one has made.
+     * @param onlyNew RFC 9110 13.1.2, `If-None-Match: *`: nothing that is there is touched, whatever `conflict` says
+     */
+    async createFile(target: UploadTarget, onlyNew: boolean, upload: UploadBody): Promise<File> {
+      const { resourceUuid } = target;
       const made =
-        target.isRepeated && target.resourceUuid
-          ? await madeBefore(target.userId, target.resourceUuid)
-          : null;
-      if (!made) return store(target, upload);
-      if (!(await hasDigest(upload, made.sha256))) throw storageError('idempotency_key_reused');
-      return made;
+        target.isRepeated && resourceUuid ? await madeBefore(target.userId, resourceUuid) : undefined;
+      if (made) return orReused(made, upload);
+      if (!onlyNew) return store(target, upload);
+      return store({ ...target, conflict: 'fail' }, upload).catch((error: unknown) => {
+        throw error instanceof AppError && error.code === 'name_conflict'
+          ? storageError('precondition_failed', { detail: 'There is something of this name.' })
+          : error;
+      });
     },
 
-    /** @param ifMatch RFC 9110 13.1.1; null writes over whatever is there, and both versions are kept */
+    /** @param condition of RFC 9110 13.1; without one it writes over whatever is there, and both versions are kept */
     async replaceContent(
-      userId: string,
-      fileId: string,
-      ifMatch: string | null,
+      target: { readonly userId: string; readonly fileId: string } & Repetition,
+      { ifMatch, onlyNew }: WriteCondition,
       upload: UploadBody,
-      resourceUuid?: string,
     ): Promise<File> {
+      const { userId, fileId, resourceUuid, isRepeated } = target;
+      const written =
+        isRepeated && resourceUuid ? await writtenBefore(userId, fileId, resourceUuid) : undefined;
+      if (written) return orReused(written, upload);
       const current = hasContent(await files.content(asUser(userId), fileId));
-      if (ifMatch !== null && !matchesEtag(ifMatch, etagOf(current.version)))
+      if (onlyNew || (ifMatch !== null && !matchesEtag(ifMatch, etagOf(current.version))))
         throw storageError('precondition_failed');
       const expectedVersionId = ifMatch === null ? undefined : current.version.id;
       return store({ userId, targetId: fileId, name: current.name, expectedVersionId, resourceUuid }, upload);
@@ -88,6 +120,12 @@ export function createContentService(dependencies: ContentServiceDependencies) {
       return { ...rest, url, ...(key === null ? {} : { decryption: { id: object.id, key } }) };
     },
   };
+}
+
+/** What an earlier call of the same idempotency key has made, if this one brings the same bytes. */
+async function orReused(made: File, upload: UploadBody): Promise<File> {
+  if (!(await hasDigest(upload, made.sha256))) throw storageError('idempotency_key_reused');
+  return made;
 }
 
 /**

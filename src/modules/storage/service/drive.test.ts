@@ -64,3 +64,32 @@ describe('the frame', () => {
     expect((await member.call('GET', `/v1/files/${made.body.id}`)).status).toBe(404);
   });
 });
+
+describe('If-None-Match: *', () => {
+  const onlyNew = { 'if-none-match': '*' };
+
+  test('writes where nothing is, and touches nothing that is there', async () => {
+    const user = await system.newUser();
+    const write = (content: string) =>
+      user.call('POST', '/v1/files?name=new.txt&conflict=replace', { body: content, headers: onlyNew });
+    const made = await write('first');
+    expect(made.status).toBe(201);
+    expect((await write('second')).body.code).toBe('precondition_failed');
+    const put = await user.call('PUT', `/v1/files/${made.body.id}/content`, {
+      body: 'third',
+      headers: onlyNew,
+    });
+    expect(put.body.code).toBe('precondition_failed');
+    expect((await user.call('GET', `/v1/files/${made.body.id}`)).body.version.number).toBe(1);
+  });
+
+  test('lets one of twenty writers of a name win; the others get 412', async () => {
+    const user = await system.newUser();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        user.call('POST', '/v1/files?name=contested.txt', { body: `${index}`, headers: onlyNew }),
+      ),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(19).fill(412)]);
+  });
+});

@@ -246,3 +246,33 @@ test('a bucket that is about another database is neither swept nor written into'
   expect(await keys()).toEqual(before);
   expect(await system.query('select object_key from storage.orphans')).toEqual([]);
 });
+
+test('a purged name is out of the journal a day later, and what is left still makes the tree', async () => {
+  await emptyDatabase(system);
+  await emptyBucket(system);
+  const user = await system.newUser();
+  const stays = await user.file('bleibt.txt');
+  const goes = await user.file('Geheimnis.txt');
+  await system.settled();
+  for (let run = 0; run < 2; run += 1) await system.runCron();
+  const journal = async () => {
+    const { objects } = await system.store.list({ prefix: 'journal/', limit: 1_000 });
+    const texts = await Promise.all(objects.map(async ({ key }) => (await system.store.get(key))?.text()));
+    return texts.join('\n');
+  };
+  expect(await journal()).toContain('Geheimnis');
+  await user.call('DELETE', `/v1/files/${goes}`);
+  await user.call('DELETE', `/v1/trash/${goes}`);
+  for (let run = 0; run < 2; run += 1) await system.runCron();
+  await system.query(`update storage.upkeep set state = jsonb_set(state, '{complete,at}', '"2020-01-01T00:00:00Z"')
+    where name = 'journal'`);
+  for (let run = 0; run < 2; run += 1) await system.runCron();
+  expect(await journal()).not.toContain('Geheimnis');
+  await emptyDatabase(system);
+  expect(await startIntegrity(system).rebuild(() => undefined)).toMatchObject({
+    files: 1,
+    strays: 0,
+    problems: 0,
+  });
+  expect((await user.call('GET', `/v1/files/${stays}`)).body.name).toBe('bleibt.txt');
+});

@@ -167,7 +167,7 @@ export function createSharedLinkService(dependencies: SharedLinkServiceDependenc
       const { makerId: userId, id: linkId, driveId, file } = link;
       const target = { userId, linkId, driveId, parentId: file.id, name, conflict: 'rename' as const };
       try {
-        await dependencies.content.createFile(target, upload);
+        await dependencies.content.createFile(target, false, upload);
       } catch (error) {
         const reason = error instanceof AppError ? error.code : 'interrupted';
         await recordAudit({ ...usedBy(link, visit, 'upload'), result: 'failure', reason });

@@ -17,7 +17,7 @@ export function createSweep(dependencies: SweepDependencies) {
   const { repository, store, graceSeconds } = dependencies;
   return {
     async run(): Promise<void> {
-      
+      if (!(await repository.isOurs())) return;
       await repository.release(graceSeconds, KEYS);
       const after = await repository.position();
       const page = await store.list({ prefix: '', limit: KEYS, ...(after === '' ? {} : { after }) });
