@@ -7,6 +7,17 @@ import { FACTOR_DEFECTS } from './list/factors.ts';
 import { OAUTH_DEFECTS } from './list/oauth.ts';
 import { PASSWORD_DEFECTS } from './list/passwords.ts';
 import { SESSION_DEFECTS } from './list/sessions.ts';
+import { STORAGE_CONTENT_DEFECTS } from './list/storage-content.ts';
+import { STORAGE_INTEGRITY_DEFECTS } from './list/storage-integrity.ts';
+import { STORAGE_LINK_DEFECTS } from './list/storage-links.ts';
+import { STORAGE_OBJECT_DEFECTS } from './list/storage-objects.ts';
+import { STORAGE_RIGHTS_DEFECTS } from './list/storage-rights.ts';
+import { STORAGE_TELLING_DEFECTS } from './list/storage-telling.ts';
+import { STORAGE_TREE_DEFECTS } from './list/storage-tree.ts';
+import { STORAGE_UPLOAD_DEFECTS } from './list/storage-uploads.ts';
+import { STORAGE_VERSION_DEFECTS } from './list/storage-versions.ts';
+import { STORAGE_WEBHOOK_DEFECTS } from './list/storage-webhooks.ts';
+import { STORAGE_WIRE_DEFECTS } from './list/storage-wire.ts';
 import { THROTTLING_DEFECTS } from './list/throttling.ts';
 import { TOKEN_DEFECTS } from './list/tokens.ts';
 
@@ -25,4 +36,15 @@ export const DEFECTS: readonly Defect[] = [
   ...OAUTH_DEFECTS,
   ...THROTTLING_DEFECTS,
   ...AUDIT_DEFECTS,
+  ...STORAGE_RIGHTS_DEFECTS,
+  ...STORAGE_TREE_DEFECTS,
+  ...STORAGE_VERSION_DEFECTS,
+  ...STORAGE_UPLOAD_DEFECTS,
+  ...STORAGE_CONTENT_DEFECTS,
+  ...STORAGE_LINK_DEFECTS,
+  ...STORAGE_TELLING_DEFECTS,
+  ...STORAGE_WEBHOOK_DEFECTS,
+  ...STORAGE_WIRE_DEFECTS,
+  ...STORAGE_OBJECT_DEFECTS,
+  ...STORAGE_INTEGRITY_DEFECTS,
 ];

@@ -69,7 +69,8 @@ describe('the contract', () => {
   it('can be read by people', async () => {
     const answer = await api.call('GET', '/docs');
     expect(answer.headers.get('content-type')).toMatch(/^text\/html/);
-    for (const { operation } of operations()) expect(textOf(answer)).toContain(operation.summary);
+    const text = textOf(answer).replaceAll('&#39;', "'");
+    for (const { operation } of operations()) expect(text).toContain(operation.summary);
     expect(textOf(answer)).not.toMatch(/<script/i);
   });
 });
@@ -85,7 +86,8 @@ describe('without a token', () => {
   it.each(SECURED)('%s answers 401', async (operation) => {
     const [method = '', path = ''] = operation.split(' ');
     const hasBody = method !== 'GET' && method !== 'DELETE';
-    const answer = await api.call(method, sample(path), hasBody ? { body: '{}' } : {});
+    const headers = { 'tus-resumable': '1.0.0' };
+    const answer = await api.call(method, sample(path), { headers, ...(hasBody ? { body: '{}' } : {}) });
     expect(refusal(answer)).toBe('401 unauthorized');
   });
 

@@ -4,9 +4,14 @@ import { databaseUnavailable } from '../database/errors.ts';
 import { DependencyError } from '../resilience/dependency.ts';
 import { AppError, coreError } from './app-error.ts';
 
+/** After a 503 that says nothing else. */
+const RETRY_SECONDS = 5;
+
 /** RFC 9457 problem details, plus `code`, `requestId` and, for invalid input, the fields at fault. */
 export function problemResponse(error: AppError, requestId: string): Response {
-  const { detail, errors, retryAfterSeconds, headers } = error.options;
+  const { detail, errors, headers } = error.options;
+  const retryAfterSeconds =
+    error.options.retryAfterSeconds ?? (error.definition.status === 503 ? RETRY_SECONDS : undefined);
   const body = {
     type: `urn:acs:problem:${error.code}`,
     title: error.definition.title,

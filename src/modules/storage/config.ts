@@ -41,11 +41,17 @@ const variables = z.object({
   /** Begun in parts and not finished: for so long it can be resumed. */
   UPLOAD_LIFETIME_SECONDS: count().default(7 * 24 * 3_600),
   /** For so long an object that nothing names is in quarantine. */
-  ORPHAN_GRACE_SECONDS: z.coerce.number().int().min(0).default(24 * 3_600),
+  ORPHAN_GRACE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(24 * 3_600),
   /** Every new object is read by the malware scanner of the sidecar. */
   MALWARE_SCAN: z.enum(['on', 'off']).default('off'),
   /** Of a drive that says nothing else; 0 keeps the trash for ever. */
   TRASH_DAYS: z.coerce.number().int().min(0).default(30),
+  /** What follows writes (webhooks, the journal, deletions in the bucket) is done at most this often in an isolate. */
+  AFTER_WRITES_MS: z.coerce.number().int().min(0).max(60_000).default(1_000),
   /** Answers about people's own drives are remembered in Redis (docs/decisions/0021). */
   ANSWER_CACHE: z.enum(['on', 'off']).default('on'),
   /** For so long the drives of people and workspaces that are gone are kept. */

@@ -229,7 +229,7 @@ export function createStorageDependencies(env: object): StorageDependencies {
     wakeUp: createQueueWakeUp(config.EVENTS, logger),
     logger,
     maintenance,
-    afterWrites: createAfterWrites(maintenance, logger, Date.now),
+    afterWrites: createAfterWrites(maintenance, logger, Date.now, config.AFTER_WRITES_MS),
     check: async () => {
       await Promise.all([db.execute('select 1'), store.check()]);
     },

@@ -8,12 +8,11 @@ export interface MaintenanceTask {
   readonly run: () => Promise<void>;
 }
 
-const AFTER_WRITES_MS = 1_000;
 /** A run that has not come back by then was cut off with its request. */
 const LOST_MS = 30_000;
 
 /**
- * What is due after writes, at most once a second in an isolate however many there are: the first of them waits for
+ * What is due after writes, at most once in `everyMs` in an isolate however many there are: the first of them waits for
  * the others. Whatever is lost with a request is found by cron.
  * @returns called after a write; undefined while another write's call will do
  */
@@ -21,6 +20,7 @@ export function createAfterWrites(
   tasks: readonly MaintenanceTask[],
   logger: Logger,
   now: () => number,
+  everyMs: number,
 ): () => Promise<void> | undefined {
   const due = tasks.filter(({ afterWrites }) => afterWrites);
   let lastAt = 0;
@@ -29,7 +29,7 @@ export function createAfterWrites(
     if (waitingSince !== undefined && now() < waitingSince + LOST_MS) return undefined;
     waitingSince = now();
     return (async () => {
-      const ms = lastAt + AFTER_WRITES_MS - now();
+      const ms = lastAt + everyMs - now();
       if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
       lastAt = now();
       waitingSince = undefined;

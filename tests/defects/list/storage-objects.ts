@@ -6,7 +6,7 @@ const ENVELOPE_TESTS = [`${OBJECTS}/envelope.test.ts`];
 const STORE = `${OBJECTS}/s3-object-store.ts`;
 const STORE_TESTS = [`${OBJECTS}/s3-object-store.test.ts`];
 const VAULT = [`${OBJECTS}/vault.test.ts`];
-const PLACE = '`acs-envelope-1 ${id} ${index} ${last ? \'last\' : \'more\'}`';
+const PLACE = "`acs-envelope-1 ${id} ${index} ${last ? 'last' : 'more'}`";
 
 /** Bytes at rest: encryption, digests, and a store that falters. */
 export const STORAGE_OBJECT_DEFECTS: readonly Defect[] = [
@@ -72,6 +72,15 @@ export const STORAGE_OBJECT_DEFECTS: readonly Defect[] = [
     replace: '',
     tests: VAULT,
     by: 'is read back when a store takes a digest and does not look at it',
+  },
+  {
+    claim: 'S33',
+    title: 'the address of a part takes any number of bytes',
+    file: `${OBJECTS}/s3-multipart.ts`,
+    find: 'PartNumber: number, ContentLength: size }',
+    replace: 'PartNumber: number }',
+    tests: STORE_TESTS,
+    by: 'takes exactly as many bytes as were agreed',
   },
   {
     claim: 'S33',

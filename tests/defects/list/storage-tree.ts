@@ -6,7 +6,6 @@ const COMPLETE = `${STORAGE}/repository/complete-upload.ts`;
 const UPLOADS = `${STORAGE}/repository/uploads.ts`;
 const RACES = [`${STORAGE}/repository/races.test.ts`];
 const DRIVE = [`${STORAGE}/service/drive.test.ts`];
-const MULTIPART = [`${STORAGE}/service/multipart-uploads.test.ts`];
 const TREE = [`${STORAGE}/service/tree.test.ts`];
 const TUS = [`${STORAGE}/service/tus.test.ts`];
 const NAMES = [`${STORAGE}/models/files.test.ts`];
@@ -109,7 +108,8 @@ export const STORAGE_TREE_DEFECTS: readonly Defect[] = [
     file: COMPLETE,
     find: "left join storage.files p on p.id = upload.parent_id and p.kind = 'folder' and p.trashed_at is null\n        join",
     replace: "left join storage.files p on p.id = upload.parent_id and p.kind = 'folder'\n        join",
-    tests: [`${STORAGE}/service/upload-faults.test.ts`, ...MULTIPART, ...TUS],
+    tests: RACES,
+    by: 'and go to the trash, and get a file: nothing lives in the trash',
   },
   {
     claim: 'F20',
@@ -163,7 +163,7 @@ export const STORAGE_TREE_DEFECTS: readonly Defect[] = [
     find: '.refine((name) => !/[/\\\\]/.test(name),',
     replace: '.refine((name) => name.length > 0,',
     tests: NAMES,
-    by: 'every accepted name is one step of a path and survives UTF-8',
+    by: ' is no name',
   },
   {
     claim: 'S39',

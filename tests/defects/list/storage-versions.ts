@@ -66,7 +66,8 @@ export const STORAGE_VERSION_DEFECTS: readonly Defect[] = [
     title: 'a folder comes out of the trash with what was put there before',
     file: `${STORAGE}/repository/trash.ts`,
     find: 'from root where f.trash_root_id = root.id and f.trashed_at is not null',
-    replace: 'from root where (f.trash_root_id = root.id or f.parent_id = root.id) and f.trashed_at is not null',
+    replace:
+      'from root where (f.trash_root_id = root.id or f.parent_id = root.id) and f.trashed_at is not null',
     tests: TRASH,
     by: 'brings the entry back with exactly what went along with it, unchanged',
   },
@@ -123,14 +124,6 @@ export const STORAGE_VERSION_DEFECTS: readonly Defect[] = [
     replace: '',
     tests: TRASH,
     by: 'takes everything away: rows, bytes and rights; every id is a 404 then',
-  },
-  {
-    claim: 'S32',
-    title: 'a purge leaves the versions of other files without their bytes',
-    file: `${STORAGE}/repository/deletions.ts`,
-    find: 'and not exists (select from storage.objects o where o.key = d.object_key)\n',
-    replace: '\n',
-    tests: [`${STORAGE}/service/upload-faults.test.ts`, `${STORAGE}/service/integrity/crash.test.ts`],
   },
   {
     claim: 'S32',

@@ -90,8 +90,9 @@ export async function newBelongings(
     async inventory() {
       const of = 'drive_id in ($1::uuid, $2::uuid)';
       const file = `file_id in (select id from storage.files where ${of})`;
+      // The generation of a drive grows with every analysis, too.
       const rows = (table: string, where: string) =>
-        `(select coalesce(jsonb_agg(to_jsonb(r) order by r.id), '[]') from storage.${table} r where ${where})`;
+        `(select coalesce(jsonb_agg(to_jsonb(r) - 'generation' order by r.id), '[]') from storage.${table} r where ${where})`;
       const [kept] = await query(
         installation,
         `select ${rows('files', of)} as files, ${rows('versions', of)} as versions,

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import type { BucketAddress } from './bucket.ts';
 import { readSigningKeys } from './database.ts';
 import { startTestStack, type TestStack, waitForModel } from './local-stack.ts';
 
@@ -22,6 +23,8 @@ export interface Installation {
   readonly issuer: string;
   readonly audience: string;
   readonly maxUploadBytes: number;
+  /** The bucket behind the system, to look at what it keeps. */
+  readonly bucket: BucketAddress;
 }
 
 declare module 'vitest' {
@@ -83,5 +86,12 @@ export async function describeInstallation(
     issuer: stack.bindings.AUTH_ISSUER ?? '',
     audience: stack.bindings.AUTH_AUDIENCE ?? '',
     maxUploadBytes: Number(stack.bindings.MAX_UPLOAD_BYTES),
+    bucket: {
+      endpoint: stack.bindings.S3_ENDPOINT ?? '',
+      region: stack.bindings.S3_REGION ?? '',
+      name: stack.bindings.S3_BUCKET ?? '',
+      accessKeyId: stack.bindings.S3_ACCESS_KEY_ID ?? '',
+      secretAccessKey: stack.bindings.S3_SECRET_ACCESS_KEY ?? '',
+    },
   };
 }

@@ -56,19 +56,19 @@ function idempotency(isSameBody: CreationOptions['isSameBody']): MiddlewareHandl
     c.set('resourceUuid', admission.resourceUuid);
     c.set('isRepeated', !admission.isFirst);
     await next();
-    await remember(c, userId, key);
+    await remember(c, userId, key, admission.lease);
   };
 }
 
 /** What became of the call, so that the next one of this key learns it. The answer goes out whatever happens here. */
-async function remember(c: StorageContext, userId: string, key: string): Promise<void> {
+async function remember(c: StorageContext, userId: string, key: string, lease: string): Promise<void> {
   const { idempotency: calls } = c.get('services');
   const { status } = c.res;
   const noting =
     status >= 500
-      ? calls.interrupted(userId, key)
+      ? calls.interrupted(userId, key, lease)
       : status >= 400
-        ? calls.refused(userId, key)
+        ? calls.refused(userId, key, lease)
         : c.res
             .clone()
             .text()

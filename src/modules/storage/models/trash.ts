@@ -4,7 +4,7 @@ import { driveIdSchema } from '../../../contracts/storage.ts';
 /** `{milliseconds since 1970}.{file id}` of the last entry of a page. */
 const cursorSchema = z
   .string()
-  .regex(/^\d{1,15}\.file_[0-9a-f]{32}$/, 'must be a cursor')
+  .regex(/^\d{1,14}\.file_[0-9a-f]{32}$/, 'must be a cursor')
   .transform((cursor) => {
     const [trashedAt = '', fileId = ''] = cursor.split('.');
     return { trashedAt: new Date(Number(trashedAt)), fileId };

@@ -1,7 +1,13 @@
 /** What became of a claim to be the call of this key. */
 export type Claim =
   /** It is: what it makes gets this id, also when an earlier try has made it already and could not say so. */
-  | { readonly state: 'claimed'; readonly resourceUuid: string; readonly isFirst: boolean }
+  | {
+      readonly state: 'claimed';
+      readonly resourceUuid: string;
+      readonly isFirst: boolean;
+      /** Names this claim: it may run out, and another call go on under the key. */
+      readonly lease: string;
+    }
   | { readonly state: 'in_progress' }
   /** The key was given to another call. */
   | { readonly state: 'reused' }
@@ -29,10 +35,10 @@ export interface IdempotencyRepository {
     leaseSeconds: number,
   ): Promise<Claim>;
   answer(userId: string, key: string, answer: StoredAnswer): Promise<void>;
-  /** The call was refused: the key is free again. */
-  forget(userId: string, key: string): Promise<void>;
+  /** The call was refused: the key is free again, unless another call has it by now. */
+  forget(userId: string, key: string, lease: string): Promise<void>;
   /** Nobody knows what became of the call: the next one tries again, under the same id. */
-  release(userId: string, key: string): Promise<void>;
+  release(userId: string, key: string, lease: string): Promise<void>;
   /** @returns how many were removed, at most `limit` */
   removeOlderThan(seconds: number, limit: number): Promise<number>;
 }

@@ -7,6 +7,8 @@ import { uuid } from './access.ts';
 export function createIdempotencyRepository(db: Database): IdempotencyRepository {
   const ofKey = (userId: string, key: string) =>
     and(eq(idempotencyKeys.userId, userId), eq(idempotencyKeys.key, key));
+  const ofClaim = (userId: string, key: string, lease: string) =>
+    and(ofKey(userId, key), sql`${idempotencyKeys.leaseUntil} = ${lease}::timestamptz`);
 
   return {
     async claim(userId, key, fingerprint, resourceUuid, leaseSeconds) {
@@ -17,13 +19,18 @@ export function createIdempotencyRepository(db: Database): IdempotencyRepository
             now() + ${leaseSeconds} * interval '1 second')
           on conflict (user_id, key) do update set lease_until = excluded.lease_until
             where k.status is null and k.lease_until < now() and k.fingerprint = excluded.fingerprint
-          returning k.resource_id`),
+          returning k.resource_id, k.lease_until::text as lease`),
         db.select().from(idempotencyKeys).where(ofKey(userId, key)),
       ]);
       const [row] = rows;
-      const resource = claimed.rows[0]?.resource_id;
+      const { resource_id: resource, lease } = claimed.rows[0] ?? {};
       if (typeof resource === 'string')
-        return { state: 'claimed', resourceUuid: resource, isFirst: resource === resourceUuid };
+        return {
+          state: 'claimed',
+          resourceUuid: resource,
+          isFirst: resource === resourceUuid,
+          lease: String(lease),
+        };
       return row === undefined ? { state: 'in_progress' } : stateOf(row, fingerprint);
     },
 
@@ -33,14 +40,14 @@ export function createIdempotencyRepository(db: Database): IdempotencyRepository
         .set({ status, body, location, leaseUntil: null })
         .where(ofKey(userId, key));
     },
-    async forget(userId, key) {
-      await db.delete(idempotencyKeys).where(ofKey(userId, key));
+    async forget(userId, key, lease) {
+      await db.delete(idempotencyKeys).where(ofClaim(userId, key, lease));
     },
-    async release(userId, key) {
+    async release(userId, key, lease) {
       await db
         .update(idempotencyKeys)
         .set({ leaseUntil: sql`now() - interval '1 second'` })
-        .where(ofKey(userId, key));
+        .where(ofClaim(userId, key, lease));
     },
     async removeOlderThan(seconds, limit) {
       const removed = await db.execute(sql`

@@ -20,9 +20,11 @@ export function createObjectCheckRepository(db: Database): ObjectCheckRepository
           order by o.check_at limit ${limit} for update skip locked
         )
         update storage.objects o set check_attempts = o.check_attempts + 1,
-          check_at = now() + (least(120 * power(2, o.check_attempts), 21600) + o.size / 4194304) * interval '1 second'
+          check_at = now() + (least(120 * power(2, least(o.check_attempts, 8)), 21600) + o.size / 4194304) * interval '1 second'
         from due where o.id = due.id
-        returning o.id, o.key, o.size, o.encryption, o.wrapped_key, o.sha256, o.announced_sha256`);
+        returning o.id, o.key, o.size, o.encryption, o.wrapped_key,
+          case when o.verified_at is not null then o.sha256 end as sha256,
+          coalesce(o.sha256, o.announced_sha256) as expected_sha256`);
       return claimed.rows.map(toDue);
     },
 
@@ -65,7 +67,7 @@ function toDue(row: Record<string, unknown>): DueObject {
       wrappedKey: text(row.wrapped_key),
     },
     sha256: text(row.sha256),
-    announcedSha256: text(row.announced_sha256),
+    expectedSha256: text(row.expected_sha256),
   };
 }
 

@@ -184,6 +184,6 @@ export async function contentOf(
 export async function suspectObject(db: Database, objectId: string): Promise<void> {
   await db
     .update(objects)
-    .set({ checkAt: sql`now()` })
+    .set({ checkAt: sql`now()`, verifiedAt: null })
     .where(and(eq(objects.id, objectId), eq(objects.state, 'live'), sql`${objects.checkAt} is null`));
 }

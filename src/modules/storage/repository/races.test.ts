@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { brokenInvariants } from '../testing/invariants.ts';
+import { brokenInvariants } from '../testing/test-invariants.ts';
 import { type Answer, startTestSystem, type TestSystem, type TestUser } from '../testing/test-system.ts';
 
 // What several callers do to the same rows at once. The embedded database runs one transaction at a time; only a real

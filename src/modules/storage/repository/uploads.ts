@@ -67,8 +67,9 @@ export function createUploadRepository(db: Database, defaults: QuotaDefaults): U
     },
 
     async freeName(placeId, name) {
-      for (let number = 2; ; number += 50) {
-        const names = Array.from({ length: 50 }, (_, index) => numberedName(name, number + index));
+      // More at a time where there are many: whoever sends one name again and again must not make each call longer.
+      for (let number = 2, count = 50; ; number += count, count = Math.min(20 * count, 4_000)) {
+        const names = Array.from({ length: count }, (_, index) => numberedName(name, number + index));
         const taken = await db
           .select({ nameKey: files.nameKey })
           .from(files)

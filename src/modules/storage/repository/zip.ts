@@ -37,6 +37,6 @@ const below = (actor: Actor, fileId: string, limit: number): SQL => sql`(
     union all
     select f.id, f.scope_id from below join storage.files f on f.parent_id = below.id
     where f.trashed_at is null
-      and (f.scope_id = below.scope_id or ${actor.kind === 'link' ? sql`true` : sql`${rankIn(actor, sql`f`)} is not null`})
+      and (f.scope_id = below.scope_id or ${rankIn(actor, sql`f`)} is not null)
   )
   select below.id from below limit ${limit})`;

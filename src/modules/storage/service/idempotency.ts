@@ -11,7 +11,7 @@ export interface IdempotencyDependencies {
 export type Idempotency = ReturnType<typeof createIdempotency>;
 
 export type Admission =
-  | { readonly kind: 'run'; readonly resourceUuid: string; readonly isFirst: boolean }
+  | { readonly kind: 'run'; readonly resourceUuid: string; readonly isFirst: boolean; readonly lease: string }
   | { readonly kind: 'replay'; readonly answer: StoredAnswer };
 
 /** Longer than any one call that makes something but an upload; an upload that takes longer is still found by its id. */
@@ -41,8 +41,8 @@ export function createIdempotency({ repository, keyring, newUuid }: IdempotencyD
         body: await keyring.seal(contextOf(userId, key), answer.body),
       });
     },
-    refused: (userId: string, key: string) => repository.forget(userId, key),
-    interrupted: (userId: string, key: string) => repository.release(userId, key),
+    refused: (userId: string, key: string, lease: string) => repository.forget(userId, key, lease),
+    interrupted: (userId: string, key: string, lease: string) => repository.release(userId, key, lease),
 
     async removeOld(): Promise<void> {
       await repository.removeOlderThan(KEPT_SECONDS, REMOVED_AT_ONCE);

@@ -1,4 +1,4 @@
-import type { SidecarFiles } from '../../../contracts/sidecar-files.ts';
+import { type SidecarFiles, SidecarRefusedError } from '../../../contracts/sidecar-files.ts';
 import type { Vault } from '../../../core/objects/vault.ts';
 import type { DueObject, ObjectCheckRepository } from '../ports/object-checks.ts';
 
@@ -23,15 +23,27 @@ const URL_SECONDS = 3 * 3_600;
 export function createObjectChecks(dependencies: ObjectChecksDependencies): () => Promise<void> {
   const { repository, vault, sidecar, scans } = dependencies;
 
-  async function check({ object, sha256: known, announcedSha256 }: DueObject): Promise<void> {
+  /** Undefined when the store says that there is no such object. */
+  async function digestOf(request: Parameters<SidecarFiles['digest']>[0]): Promise<string | undefined> {
+    try {
+      return (await sidecar.digest(request)).sha256;
+    } catch (error) {
+      if (error instanceof SidecarRefusedError && error.code === 'source_gone') return undefined;
+      throw error;
+    }
+  }
+
+  async function check({ object, sha256: known, expectedSha256 }: DueObject): Promise<void> {
     const key = await vault.dataKey(object);
     const request = {
       url: await vault.presignStored(object, URL_SECONDS),
       size: object.size,
       ...(key === null ? {} : { decryption: { id: object.id, key } }),
     };
-    const sha256 = known ?? (await sidecar.digest(request)).sha256;
-    if (announcedSha256 !== null && announcedSha256 !== sha256)
+    const sha256 = known ?? (await digestOf(request));
+    if (sha256 === undefined)
+      return repository.refused(object.id, 'missing', 'there is nothing under its key');
+    if (expectedSha256 !== null && expectedSha256 !== sha256)
       return repository.refused(object.id, 'corrupt', 'digest_mismatch');
     const scan = scans ? await sidecar.scan(request) : undefined;
     if (scan?.status === 'infected') return repository.refused(object.id, 'infected', scan.signature);

@@ -445,7 +445,8 @@ describe('TUS', () => {
     });
     await limit(37_001 + 10);
     const url = await begun(user, null);
-    expect(codeOf(await patch(user, url, 0, '12345678'))).toBe('204');
+    expect(codeOf(await patch(user, url, 0, '1234'))).toBe('204');
+    expect(codeOf(await patch(user, url, 4, '5678'))).toBe('204');
     expect(codeOf(await patch(user, url, 8, '12345678'))).toBe('507 quota_exceeded');
     expect(codeOf(await patch(user, url, 8, '', { 'upload-length': '11' }))).toBe('507 quota_exceeded');
     expect(await offsetOf(user, url)).toBe(8);

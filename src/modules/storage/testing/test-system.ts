@@ -6,8 +6,8 @@ import type { ObjectStore } from '../../../core/objects/object-store.ts';
 import { createS3ObjectStore } from '../../../core/objects/s3-object-store.ts';
 import { createMemoryEngine } from '../../../local/redis/memory-engine.ts';
 import { startUpstashFront } from '../../../local/redis/upstash-front.ts';
-import { startTestBucket, type TestBucket } from '../../../local/testing/bucket.ts';
 import { startTestDatabase } from '../../../local/testing/database.ts';
+import { startTestBucket, type TestBucket } from '../../../local/testing/test-bucket.ts';
 import { createStorageModule } from '../routes.ts';
 
 export interface CallOptions {
@@ -95,6 +95,7 @@ export async function startTestSystem(
     STORAGE_ENCRYPTION_KEYS: `k1:${'A'.repeat(43)}`,
     SIDECAR_URL: 'http://127.0.0.1:1',
     RATE_LIMIT_SCALE: '1000',
+    AFTER_WRITES_MS: '0',
     AUTH: { fetch: async () => Response.json({ keys: [jwk] }) },
     EVENTS: { send: async () => undefined },
     ...overrides,
