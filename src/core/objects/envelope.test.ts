@@ -121,6 +121,19 @@ describe('a sealed object', () => {
   });
 });
 
+test('a reader who goes away ends the source of the frames', async () => {
+  const [frame = new Uint8Array()] = await seal(plaintext);
+  let isEnded = false;
+  const source = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(frame.slice()),
+    cancel: () => {
+      isEnded = true;
+    },
+  });
+  for await (const _ of decryptFrames(source, key, { id, size: plaintext.byteLength })) break;
+  expect(isEnded).toBe(true);
+});
+
 test('any range of a sealed object is the same range of the plaintext, from the frames that hold it alone', async () => {
   const sealed = Buffer.concat(await seal(plaintext));
   const size = plaintext.byteLength;

@@ -26,13 +26,15 @@ export interface FaultProxy {
   readonly requests: string[];
   /** Of bodies of answers, as far as they were passed on. */
   bytesSent: number;
+  /** Answers that their receiver did not wait for the end of. */
+  abandoned: number;
   /** Undefined: passed on as it is. */
   fault: (method: string, path: string) => Fault | undefined;
   close(): Promise<void>;
 }
 
-/** Stands between a client and the server on `port`, and gets in the way as told. */
-export async function startFaultProxy(port: number): Promise<FaultProxy> {
+/** Stands between a client and the server on `port`, which may be known later only, and gets in the way as told. */
+export async function startFaultProxy(port: number | (() => number)): Promise<FaultProxy> {
   const requests: string[] = [];
   const server = createServer((incoming, outgoing) => {
     const [method = '', path = ''] = [incoming.method, incoming.url];
@@ -42,7 +44,11 @@ export async function startFaultProxy(port: number): Promise<FaultProxy> {
       incoming.resume();
       outgoing.writeHead(fault.status).end(`<Error><Code>${fault.code}</Code></Error>`);
     } else if (fault?.kind !== 'hang') {
-      forward(port, incoming, outgoing, fault, (bytes) => {
+      outgoing.on('close', () => {
+        if (!outgoing.writableFinished) proxy.abandoned += 1;
+      });
+      const target = typeof port === 'number' ? port : port();
+      forward(target, incoming, outgoing, fault, (bytes) => {
         proxy.bytesSent += bytes;
       });
     }
@@ -51,6 +57,7 @@ export async function startFaultProxy(port: number): Promise<FaultProxy> {
   const address = server.address();
   const proxy: FaultProxy = {
     bytesSent: 0,
+    abandoned: 0,
     endpoint: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
     requests,
     fault: () => undefined,

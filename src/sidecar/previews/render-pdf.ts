@@ -36,6 +36,8 @@ async function draw(page: PdfPage, square: number): Promise<Picture> {
   const width = Math.max(1, Math.round(viewport.width));
   const height = Math.max(1, Math.round(viewport.height));
   const canvas = canvasModule.createCanvas(width, height);
-  await page.render({ canvas, canvasContext: canvas.getContext('2d'), viewport }).promise;
+  // pdf.js is typed for the canvas of browsers, where their types are known; this one does what it needs.
+  const target: unknown = { canvas, canvasContext: canvas.getContext('2d'), viewport };
+  await page.render(target as Parameters<PdfPage['render']>[0]).promise;
   return { bytes: await canvas.encode('webp', QUALITY), width, height };
 }

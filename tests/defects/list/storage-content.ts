@@ -79,8 +79,8 @@ export const STORAGE_CONTENT_DEFECTS: readonly Defect[] = [
     file: HEADERS,
     find: "vary: 'authorization, cookie',",
     replace: "vary: 'accept-encoding',",
-    tests: DOWNLOAD_TESTS,
-    by: 'carries what is needed to keep it, to check it, and to ask again',
+    tests: HEADER_TESTS,
+    by: 'nothing is kept where others could read it',
   },
   {
     claim: 'S55',
@@ -157,10 +157,19 @@ export const STORAGE_CONTENT_DEFECTS: readonly Defect[] = [
   {
     claim: 'F18',
     title: 'what nobody reads any more is still fetched',
+    file: DOWNLOADS,
+    find: 'if (isAsAsked) return answer.body ?? nothing();',
+    replace: 'if (isAsAsked) return new Blob([await answer.arrayBuffer()]).stream();',
+    tests: DOWNLOAD_TESTS,
+    by: 'a client that goes away ends the fetching within a megabyte',
+  },
+  {
+    claim: 'F18',
+    title: 'the frames that nobody reads any more keep their source',
     file: 'src/core/objects/envelope.ts',
     find: "await blocks.cancel(new Error('done')).catch(() => undefined);",
     replace: '',
-    tests: ['src/core/objects/vault.test.ts'],
-    by: 'is not read further when its reader goes away',
+    tests: ['src/core/objects/envelope.test.ts'],
+    by: 'a reader who goes away ends the source of the frames',
   },
 ];

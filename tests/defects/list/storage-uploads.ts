@@ -43,8 +43,8 @@ export const STORAGE_UPLOAD_DEFECTS: readonly Defect[] = [
     file: COMPLETE,
     find: 'and storage.rank_in(upload.user_id, coalesce(p.scope_id, d.id)) >= 3\n',
     replace: '\n',
-    tests: MULTIPART,
-    by: 'needs the right to write to the end',
+    tests: [`${STORAGE}/service/grants.test.ts`],
+    by: 'a right that is lost while the bytes come leaves nothing behind',
   },
   {
     claim: 'S34',
@@ -52,8 +52,8 @@ export const STORAGE_UPLOAD_DEFECTS: readonly Defect[] = [
     file: COMPLETE,
     find: 'and storage.rank_in(upload.user_id, f.scope_id) >= 3 and ${isLocked(sql`f.drive_id`)}',
     replace: 'and ${isLocked(sql`f.drive_id`)}',
-    tests: TUS,
-    by: 'asks for the right to write with every chunk, and again at the end',
+    tests: [`${STORAGE}/service/grants.test.ts`],
+    by: 'a right that is lost while the bytes come leaves nothing behind',
   },
   {
     claim: 'S35',

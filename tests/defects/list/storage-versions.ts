@@ -136,12 +136,12 @@ export const STORAGE_VERSION_DEFECTS: readonly Defect[] = [
   },
   {
     claim: 'S32',
-    title: 'a purge leaves what is in the folder behind',
+    title: 'a purge of very much takes a folder before what is in it',
     file: RIGHTS,
     find: 'SELECT FROM storage.files c WHERE c.parent_id = f.id AND c.trash_root_id = root)',
     replace: 'SELECT FROM storage.files c WHERE c.parent_id = f.id AND c.trash_root_id = root AND false)',
     tests: TRASH,
-    by: 'takes everything away: rows, bytes and rights; every id is a 404 then',
+    by: 'of very much goes on by cron, the deepest first, and is out of sight at once',
   },
   {
     claim: 'S32',

@@ -126,7 +126,7 @@ async function oneCall(
     const body = new TextEncoder().encode(content);
     const { result, ...times } = await timed(() => api.call('POST', `/v1/files?${query}`, { body }));
     const call = { kind: 'write', name, sha256: sha256(content), ...times } as const;
-    return isUnknown(result) ? { ...call, isUnknown: true } : { ...call, seen: seenIn(result, 201) };
+    return isUnknown(result) || refusal(result) === '404 file_not_found' ? { ...call, isUnknown: true } : { ...call, seen: seenIn(result, 201) };
   }
   if (kind === 'trash') {
     const { result, ...times } = await timed(() => api.call('DELETE', `/v1/files/${id}`));

@@ -173,10 +173,11 @@ export function mountSharedLinks(app: StorageApp): void {
 
   app.openapi(dropRoute, async (c) => {
     const query = c.req.valid('query');
+    const drop = await service(c).drop(visitOf(c, query.ticket));
     const { name, upload } = await readUpload(c.req.raw, query.name);
     if (name === undefined)
       throw coreError('invalid_request', { errors: [{ field: 'name', message: 'is required' }] });
-    const dropped = await service(c).drop(visitOf(c, query.ticket), name, upload);
+    const dropped = await drop(name, upload);
     c.get('written')();
     return c.json(dropped, 201);
   });

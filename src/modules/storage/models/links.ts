@@ -127,3 +127,4 @@ export const sharedFilePageSchema = z.object({
 export const droppedSchema = z
   .object({ name: z.string(), size: z.int().nonnegative() })
   .openapi('DroppedFile');
+export type Dropped = z.infer<typeof droppedSchema>;

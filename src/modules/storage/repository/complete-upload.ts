@@ -4,7 +4,7 @@ import { uuidToId } from '../../../core/database/columns.ts';
 import { MAX_DEPTH } from '../models/names.ts';
 import type { UploadEnd, UploadRepository } from '../ports/uploads.ts';
 import { driveOf, driveOfUpload, uuid } from './access.ts';
-import { isLocked, lockAndNameDrives, type QuotaDefaults } from './places.ts';
+import { hasRoom, isLocked, lockAndNameDrives, type QuotaDefaults } from './places.ts';
 
 /** For so long the row of an upload that has ended can still be asked about. */
 export const ENDED_DAYS = 7;
@@ -31,9 +31,9 @@ export async function completeUpload(
     db.execute(
       end.target.kind === 'create'
         ? createStatement(defaults, uploadId, end)
-        : versionStatement(uploadId, end),
+        : versionStatement(defaults, uploadId, end),
     ),
-    db.execute(diagnosis(uploadId, end)),
+    db.execute(diagnosis(defaults, uploadId, end)),
   ]);
   return outcomeOf(found.rows[0], end);
 }
@@ -50,6 +50,10 @@ const newObject = (end: UploadEnd, source: SQL): SQL => sql`
       case when ${end.checkDue} then now() end
     from upload, ${source}
     returning id)`;
+
+/** The drive `d` has held room for the bytes since the upload began, or, being another one by now, has it. */
+const holds = (defaults: QuotaDefaults, { size }: UploadEnd, upload: SQL): SQL =>
+  sql`(d.id = ${upload}.drive_id or ${hasRoom(sql`d`, defaults, { bytes: sql`${size}::bigint`, entries: sql`0` })})`;
 
 /** Settles the quota, ends the upload, and tells; `written` is what came of it. */
 const ending = (uploadId: string): SQL => sql`
@@ -80,7 +84,7 @@ function createStatement(defaults: QuotaDefaults, uploadId: string, end: UploadE
         and (upload.link_id is null or storage.link_reaches(upload.link_id, coalesce(p.scope_id, d.id)))
         and storage.depth_of(p.id) < ${MAX_DEPTH}
         and d.entry_count < coalesce(d.quota_entries, ${defaults.entries}::bigint)
-        and ${isLocked(sql`d.id`)}
+        and ${isLocked(sql`d.id`)} and ${holds(defaults, end, sql`upload`)}
     ),
     ${newObject(end, sql`place`)},
     file as (
@@ -99,7 +103,7 @@ function createStatement(defaults: QuotaDefaults, uploadId: string, end: UploadE
     ), ${ending(uploadId)}`;
 }
 
-function versionStatement(uploadId: string, end: UploadEnd): SQL {
+function versionStatement(defaults: QuotaDefaults, uploadId: string, end: UploadEnd): SQL {
   const { fileId, expectedVersionId } =
     end.target.kind === 'version' ? end.target : { fileId: '', expectedVersionId: null };
   return sql`
@@ -107,7 +111,8 @@ function versionStatement(uploadId: string, end: UploadEnd): SQL {
     target as (
       update storage.files f set current_version_id = upload.version_id, version_count = f.version_count + 1,
         size = ${end.size}::bigint, updated_at = now()
-      from upload where f.id = ${uuid(fileId)} and f.kind = 'file' and f.trashed_at is null
+      from upload, storage.drives d where f.id = ${uuid(fileId)} and f.kind = 'file' and f.trashed_at is null
+        and d.id = f.drive_id and ${holds(defaults, end, sql`upload`)}
         and storage.rank_in(upload.user_id, f.scope_id) >= 3 and ${isLocked(sql`f.drive_id`)}
         and ${expectedVersionId === null ? sql`true` : sql`f.current_version_id = ${uuid(expectedVersionId)}`}
       returning f.id, f.version_count, f.drive_id, f.scope_id
@@ -123,7 +128,8 @@ function versionStatement(uploadId: string, end: UploadEnd): SQL {
 }
 
 /** The upload as it is now, and what its user may do at its destination. */
-function diagnosis(uploadId: string, { target }: UploadEnd): SQL {
+function diagnosis(defaults: QuotaDefaults, uploadId: string, end: UploadEnd): SQL {
+  const { target } = end;
   const there =
     target.kind === 'create'
       ? sql`left join storage.files f on f.id = u.parent_id and f.kind = 'folder' and f.trashed_at is null`
@@ -131,10 +137,11 @@ function diagnosis(uploadId: string, { target }: UploadEnd): SQL {
   return sql`
     select u.state, u.target_id, u.version_id, u.parent_id, f.id as there, f.kind,
       ${isLocked(sql`coalesce(f.drive_id, u.drive_id)`)} as locked,
-      storage.depth_of(u.parent_id) as depth,
+      storage.depth_of(u.parent_id) as depth, ${holds(defaults, end, sql`u`)} as holds,
       case when u.link_id is null or storage.link_reaches(u.link_id, coalesce(f.scope_id, u.drive_id))
         then storage.rank_in(u.user_id, coalesce(f.scope_id, u.drive_id)) end as rank
-    from storage.uploads u ${there} where u.id = ${uuid(uploadId)}`;
+    from storage.uploads u ${there} left join storage.drives d on d.id = coalesce(f.drive_id, u.drive_id)
+    where u.id = ${uuid(uploadId)}`;
 }
 
 function outcomeOf(
@@ -153,6 +160,7 @@ function outcomeOf(
   if ((needsThere && found.there === null) || rank === 0) return gone;
   if (rank < 3) return 'role_required';
   if (found.locked !== true) return 'changed_meanwhile';
+  if (found.holds !== true) return 'quota_exceeded';
   if (target.kind === 'version') return found.kind === 'folder' ? 'not_a_file' : 'precondition_failed';
   return Number(found.depth) >= MAX_DEPTH ? 'folder_too_deep' : 'quota_exceeded';
 }

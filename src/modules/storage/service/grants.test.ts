@@ -218,6 +218,37 @@ describe('a grant', () => {
   });
 });
 
+test('a right that is lost while the bytes come leaves nothing behind', async () => {
+  const [ann, bob] = await people();
+  const folder = await ann.folder('shared');
+  const file = await ann.file('old.txt', 'before', folder);
+  const { body } = await grant(ann, folder, toUser(bob), 'editor');
+  const lost = Promise.withResolvers<void>();
+  const late = () => ({
+    headers: { 'content-length': '5' },
+    body: new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(new TextEncoder().encode('lat'));
+        await lost.promise;
+        controller.enqueue(new TextEncoder().encode('er'));
+        controller.close();
+      },
+    }),
+  });
+  const answers = [
+    bob.call('POST', `/v1/files?name=new.txt&parentId=${folder}`, late()),
+    bob.call('PUT', `/v1/files/${file}/content`, late()),
+  ];
+  const begun = `select 1 from storage.uploads where user_id = '${idToUuid(bob.id)}'`;
+  while ((await system.query(begun)).length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  await ann.call('DELETE', `/v1/files/${folder}/grants/${body.id}`);
+  lost.resolve();
+  const codes = (await Promise.all(answers)).map((answer) => answer.body.code);
+  expect(codes).toEqual(['folder_not_found', 'file_not_found']);
+  const { items } = (await ann.call('GET', `/v1/files?parentId=${folder}`)).body;
+  expect(items).toMatchObject([{ id: file, version: { number: 1 } }]);
+});
+
 describe('nearer rules', () => {
   test('`none` shuts a part of a folder for a person, with all that is derived from it', async () => {
     const [ann, bob] = await people();

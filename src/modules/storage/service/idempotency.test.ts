@@ -18,6 +18,34 @@ const upload = (key: string, content = 'the bytes', headers: Record<string, stri
 const files = async () => (await user.call('GET', '/v1/files')).body.items;
 
 describe('a call with an idempotency key', () => {
+  test('that outlasts its claim, and is refused in the end, takes nothing from the call that went on', async () => {
+    user = await system.newUser();
+    const key = newKey();
+    let finish = () => {};
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        finish = () => {
+          controller.enqueue(new TextEncoder().encode('the bytes'));
+          controller.close();
+        };
+      },
+    });
+    const post = (bytes: ReadableStream<Uint8Array> | string) =>
+      user.call('POST', '/v1/files?name=once.txt', { body: bytes, headers: { 'idempotency-key': key } });
+    const slow = post(body);
+    const claims = () => system.query(`select from storage.idempotency_keys where key = '${key}'`);
+    await expect.poll(claims).toHaveLength(1);
+    await system.query(
+      `update storage.idempotency_keys set lease_until = now() - interval '1 s' where key = '${key}'`,
+    );
+    const second = await post('the bytes');
+    expect(second.status).toBe(201);
+    finish();
+    expect((await slow).body.code).toBe('name_conflict');
+    const third = await post('the bytes');
+    expect([third.status, third.body.id]).toEqual([201, second.body.id]);
+  });
+
   test('that is repeated gives the same answer and makes nothing more', async () => {
     user = await system.newUser();
     const key = newKey();

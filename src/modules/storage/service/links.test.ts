@@ -404,6 +404,41 @@ describe('a limit of downloads', () => {
   });
 });
 
+describe('a folder in it that is closed to who made the link', () => {
+  test('is in no answer of the link, and in no archive', async () => {
+    const { ann, folder, inner, file } = await sharedFolder('view');
+    const bob = await system.newUser();
+    const share = (id: string, role: string) =>
+      ann.call('POST', `/v1/files/${id}/grants`, { json: { principal: { kind: 'user', id: bob.id }, role } });
+    expect((await share(folder, 'manager')).status).toBe(201);
+    const { token } = await link(bob, folder, { mode: 'download' });
+    const archive = async () => text(await visit(token, `/files/${folder}/zip`));
+    expect(await archive()).toContain('a.txt');
+    for (const role of ['none', 'viewer']) {
+      expect((await share(inner, role)).status).toBe(201);
+      expect((await visit(token, '/files')).body.items).toEqual([]);
+      expect((await visit(token, `/files/${file}/content`)).status).toBe(404);
+      expect(await archive()).not.toContain('a.txt');
+    }
+  });
+});
+
+test('nothing is read of what is sent to a link that there is not', async () => {
+  let pulled = 0;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        pulled += 1;
+        controller.enqueue(new Uint8Array(1024));
+        if (pulled === 100) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const answer = await visit(NOWHERE, '/files?name=a.bin', { body }, 'POST');
+  expect([answer.status, answer.body.code, pulled]).toEqual([404, 'link_not_found', 0]);
+});
+
 describe('a password', () => {
   const unlock = (token: string, password: unknown, from: TestSystem = system, address = '203.0.113.7') =>
     from.call('POST', `/v1/shared-links/${token}/unlock`, {

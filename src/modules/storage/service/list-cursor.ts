@@ -12,7 +12,8 @@ export interface Order {
 const VALUES: Readonly<Record<SortKey, z.ZodType<string>>> = {
   created: z.literal(''),
   name: nameKeySchema,
-  updated: timestampSchema,
+  // PostgreSQL has no year 0.
+  updated: timestampSchema.refine((time) => !time.startsWith('0000')),
   size: z.string().regex(/^\d{1,15}$/),
 };
 const cursorSchema = z.tuple([z.string(), z.string(), z.string(), fileIdSchema]);

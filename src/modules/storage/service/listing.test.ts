@@ -97,6 +97,7 @@ describe('a list', () => {
       { cursor: 'x' },
       { cursor: '' },
       { cursor: encode(['updated', 'asc', 'not a time', id]), sort: 'updated' },
+      { cursor: encode(['updated', 'asc', '0000-01-01T00:00:00Z', id]), sort: 'updated' },
       { cursor: encode(['size', 'asc', '-1', id]), sort: 'size' },
       { cursor: encode(['size', 'asc', '9'.repeat(40), id]), sort: 'size' },
       { cursor: encode(['name', 'asc', 'a\0b', id]), sort: 'name' },

@@ -74,6 +74,7 @@ describe('an upload in parts, straight to the store', () => {
       [3, MIB + 5],
       [1, 5 * MIB],
     ]);
+    for (const { url } of urls) expect(new URL(url).searchParams.get('X-Amz-Expires')).toBe('900');
     for (const { number, size, url } of urls)
       await put(url, bytes.slice((number - 1) * 5 * MIB, (number - 1) * 5 * MIB + size));
     const half = await user.call('GET', `/v1/uploads/${upload.id}`);

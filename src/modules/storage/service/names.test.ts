@@ -100,7 +100,11 @@ test('hostile names are stored as they were sent, in no key of the bucket, and c
   }
   const listed = (await user.call('GET', '/v1/files?limit=200')).body.items;
   expect(listed.map(({ id }: { id: string }) => id)).toEqual([...seen.values()]);
+  const [, parentId = ''] = [...seen.values()];
+  const sent = HOSTILE.slice(-8);
+  for (const name of sent) expect((await user.upload(name, 'x', { parentId })).body.name).toBe(name);
   const keys = await system.query('select key from storage.objects');
+  expect(keys).toHaveLength(sent.length);
   for (const { key } of keys) expect(key).toMatch(/^[a-z]+\/[\w/]+$/);
 });
 

@@ -4,7 +4,7 @@ import { AppError, coreError } from '../../../core/http/app-error.ts';
 import type { AuditEntry, RecordAudit } from '../../../core/security/audit.ts';
 import type { Caller } from '../../../core/security/principal.ts';
 import { storageError } from '../errors.ts';
-import type { LinkInfo, LinkMode, SharedFile } from '../models/links.ts';
+import type { Dropped, LinkInfo, LinkMode, SharedFile } from '../models/links.ts';
 import type { Actor } from '../ports/actor.ts';
 import type { EntryRepository } from '../ports/entries.ts';
 import type { FileRepository } from '../ports/files.ts';
@@ -160,21 +160,26 @@ export function createSharedLinkService(dependencies: SharedLinkServiceDependenc
       return zip;
     },
 
-    /** Never shows what is there: not even that another name had to be found. */
-    async drop(visit: Visit, name: string, upload: UploadBody): Promise<{ name: string; size: number }> {
+    /**
+     * Lets somebody put a file here, before anything of its bytes is held: they may be anybody's.
+     * @returns what puts it. It never shows what is there: not even that another name had to be found
+     */
+    async drop(visit: Visit): Promise<(name: string, upload: UploadBody) => Promise<Dropped>> {
       const link = await open(visit, 'upload');
-      await count(link, visit, 'upload');
       const { makerId: userId, id: linkId, driveId, file } = link;
-      const target = { userId, linkId, driveId, parentId: file.id, name, conflict: 'rename' as const };
-      try {
-        await dependencies.content.createFile(target, false, upload);
-      } catch (error) {
-        const reason = error instanceof AppError ? error.code : 'interrupted';
-        await recordAudit({ ...usedBy(link, visit, 'upload'), result: 'failure', reason });
-        const isOver = reason === 'folder_not_found' || reason === 'role_required';
-        throw isOver ? storageError('link_not_found', { cause: error }) : error;
-      }
-      return { name, size: upload.size };
+      return async (name, upload) => {
+        await count(link, visit, 'upload');
+        const target = { userId, linkId, driveId, parentId: file.id, name, conflict: 'rename' as const };
+        try {
+          await dependencies.content.createFile(target, false, upload);
+        } catch (error) {
+          const reason = error instanceof AppError ? error.code : 'interrupted';
+          await recordAudit({ ...usedBy(link, visit, 'upload'), result: 'failure', reason });
+          const isOver = reason === 'folder_not_found' || reason === 'role_required';
+          throw isOver ? storageError('link_not_found', { cause: error }) : error;
+        }
+        return { name, size: upload.size };
+      };
     },
   };
 }

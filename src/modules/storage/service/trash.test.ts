@@ -111,7 +111,13 @@ describe('the list', () => {
       cursor = page.nextCursor;
     }
     expect(seen).toEqual(ids);
-    for (const query of ['?cursor=x', '?limit=0', '?limit=201', '?driveId=file_1'])
+    for (const query of [
+      '?cursor=x',
+      `?cursor=${'9'.repeat(15)}.file_${'0'.repeat(32)}`,
+      '?limit=0',
+      '?limit=201',
+      '?driveId=file_1',
+    ])
       expect((await user.call('GET', `/v1/trash${query}`)).status).toBe(400);
   });
 

@@ -467,3 +467,22 @@ describe('TUS', () => {
     expect(await offsetOf(member, url)).toBe(3);
   });
 });
+
+test('an upload whose folder, or file, has gone to another drive needs room there', async () => {
+  const user = await system.newUser();
+  const workspace = await system.newWorkspace([[user, 'owner']]);
+  const folder = await user.folder('goes');
+  const file = await user.file('goes.txt', 'x');
+  const urls = [await begun(user, 2_000, { parentId: folder }), await begun(user, 2_000, { fileId: file })];
+  for (const id of [folder, file])
+    expect((await user.call('PATCH', `/v1/files/${id}`, { json: { driveId: workspace } })).status).toBe(200);
+  const room = (bytes: string) =>
+    system.query(`update storage.drives set quota_bytes = ${bytes} where kind = 'workspace'`);
+  await room('used_bytes + 1999');
+  const full = await Promise.all(urls.map((url) => patch(user, url, 0, new Uint8Array(2_000))));
+  expect(full.map(codeOf)).toEqual(['507 quota_exceeded', '507 quota_exceeded']);
+  await room('null');
+  expect(await Promise.all(urls.map((url) => offsetOf(user, url)))).toEqual([2_000, 2_000]);
+  const { body: drive } = await user.call('GET', `/v1/drives/${user.id}`);
+  expect([drive.usedBytes, drive.reservedBytes]).toEqual([0, 0]);
+});

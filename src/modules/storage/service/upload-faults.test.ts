@@ -18,12 +18,16 @@ let system: TestSystem;
 let database: FaultProxy;
 let store: FaultProxy;
 let sidecar: Server;
-let answers: { digest: DigestResponse['sha256']; scan: ScanResponse } | undefined;
+let answers: { digest: DigestResponse['sha256']; scan: ScanResponse } | 'gone' | undefined;
 
 beforeAll(async () => {
   sidecar = createServer((request, response) => {
     request.resume();
     if (answers === undefined) return void response.writeHead(500).end();
+    if (answers === 'gone')
+      return void response
+        .writeHead(404)
+        .end(JSON.stringify({ code: 'source_gone', detail: 'It is not there.' }));
     const { digest, scan } = answers;
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(request.url === '/v1/scan' ? scan : { sha256: digest, size: 1 }));
@@ -207,4 +211,67 @@ test('what nobody has read is read later: digest, then malware; what is bad is l
     'select count(*)::int as n from storage.objects where check_at is not null',
   );
   expect(rows).toEqual([{ n: 0 }]);
+});
+
+test('what a reader finds damaged is read again, though it was read before: it is locked away, or served', async () => {
+  const user = await system.newUser();
+  const digest = createHash('sha256').update('content').digest('hex');
+  const check = async () => {
+    await system.query('update storage.objects set check_at = now() where check_at is not null');
+    await system.runCron();
+  };
+  const contentType = 'text/plain';
+  const [good, bad, gone] = [
+    await user.file('good', 'content'),
+    await user.file('bad'),
+    await user.file('gone'),
+  ];
+  for (const id of [good, bad, gone]) {
+    const [row] = await system.query(`select o.key from storage.objects o
+      join storage.versions v on v.object_id = o.id where v.file_id = '${uuidOf(id)}'`);
+    const key = String(row?.key);
+    await system.store.delete(key);
+    expect((await user.call('GET', `/v1/files/${id}/content`)).body.code).toBe('content_missing');
+    if (id === good)
+      await system.store.put(key, new TextEncoder().encode('content'), {
+        size: 7,
+        contentType,
+        metadata: {},
+      });
+    answers =
+      id === gone ? 'gone' : { digest: id === bad ? '0'.repeat(64) : digest, scan: { status: 'clean' } };
+    await check();
+  }
+  expect(await stateOf(user, good)).toEqual({ sha256: digest, content: 'live' });
+  expect(await stateOf(user, bad)).toMatchObject({ content: 'corrupt' });
+  expect(await stateOf(user, gone)).toMatchObject({ content: 'missing' });
+});
+
+test('an object that could not be read a thousand times keeps no other from being read', async () => {
+  const user = await system.newUser();
+  const digest = createHash('sha256').update('whatever').digest('hex');
+  const never = await user.file('never');
+  const later = await user.file('later', 'whatever');
+  for (const [id, attempts] of [
+    [never, 5_000],
+    [later, 0],
+  ] as const)
+    await system.query(`update storage.objects o set sha256 = null, check_at = now() - interval '1 day',
+      check_attempts = ${attempts} from storage.versions v where v.object_id = o.id and v.file_id = '${uuidOf(id)}'`);
+  answers = { digest, scan: { status: 'clean' } };
+  await system.runCron();
+  expect(await stateOf(user, later)).toEqual({ sha256: digest, content: 'live' });
+});
+
+test('keys of the bucket that are needed after all keep no others from going', async () => {
+  const bytes = new Uint8Array(1);
+  await system.store.put('objects/unused', bytes, { size: 1, contentType: 'text/plain', metadata: {} });
+  await system.query(`insert into storage.objects (id, key, size, etag, encryption)
+    select storage.new_id(), 'objects/needed/' || n, 1, 'x', 'none' from generate_series(1, 300) n`);
+  await system.query(`insert into storage.object_deletions (object_key, next_attempt_at)
+    select o.key, now() - interval '1 day' from storage.objects o where o.key like 'objects/needed/%'
+    union all select 'objects/unused', now()`);
+  await system.runCron();
+  expect(await system.store.head('objects/unused')).toBeUndefined();
+  await system.query(`delete from storage.objects where key like 'objects/needed/%'`);
 });
