@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from 'vitest';
 import { newAccount } from './harness/accounts.ts';
-import { bodyOf, type CallOptions, createClient, problemOf, refusal } from './harness/client.ts';
+import { bodyOf, type CallOptions, createClient, problemOf, refusal, textOf } from './harness/client.ts';
 import { getFile, makeFolder, namesIn, upload } from './harness/files.ts';
 import { fileSchema } from './harness/wire.ts';
 
@@ -64,4 +64,79 @@ describe("another user's file", () => {
     const answer = await stranger.api.call('POST', '/v1/files?name=same.txt', { body: 'mine too' });
     bodyOf(answer, 201, fileSchema);
   });
+});
+
+/** Every id that a body or a query of the storage module may carry, besides those in its path. */
+const REFERENCES: readonly (readonly [method: string, path: string, options: CallOptions])[] = [
+  ['GET', '/v1/files?driveId=:drive', {}],
+  ['GET', '/v1/files?driveId=:workspace', {}],
+  ['GET', '/v1/files/by-path?path=/secret.txt&driveId=:drive', {}],
+  ['GET', '/v1/trash?driveId=:drive', {}],
+  ['DELETE', '/v1/trash?driveId=:drive', {}],
+  ['GET', '/v1/webhooks?driveId=:drive', {}],
+  ['POST', '/v1/files?name=planted&driveId=:drive', { body: 'x' }],
+  ['POST', '/v1/files?name=planted&driveId=:workspace', { body: 'x' }],
+  ['POST', '/v1/folders', { json: { name: 'planted', driveId: ':drive' } }],
+  ['POST', '/v1/folders', { json: { name: 'planted', driveId: ':workspace' } }],
+  ['PATCH', '/v1/files/:own', { json: { parentId: ':folder' } }],
+  ['PATCH', '/v1/files/:own', { json: { driveId: ':workspace', parentId: null } }],
+  ['POST', '/v1/files/:own/copy', { json: { parentId: ':folder' } }],
+  ['POST', '/v1/files/:own/copy', { json: { driveId: ':drive' } }],
+  ['GET', '/v1/files/:own/versions/:version', {}],
+  ['GET', '/v1/files/:own/versions/:version/content', {}],
+  ['DELETE', '/v1/files/:own/versions/:version', {}],
+  ['POST', '/v1/uploads', { json: { name: 'planted', size: 1, parentId: ':folder' } }],
+  ['POST', '/v1/uploads', { json: { name: 'planted', size: 1, driveId: ':drive' } }],
+  ['POST', '/v1/uploads', { json: { size: 1, fileId: ':id' } }],
+  ['POST', '/v1/webhooks', { json: { driveId: ':drive', url: 'https://receiver.example/' } }],
+  [
+    'POST',
+    '/v1/files/:own/grants',
+    { json: { principal: { kind: 'workspace', id: ':workspace' }, role: 'viewer' } },
+  ],
+  ['POST', '/v1/files/:own/grants', { json: { principal: { kind: 'group', id: ':group' }, role: 'viewer' } }],
+];
+
+describe('an id of another user in a body or a query', () => {
+  it.each(REFERENCES)('is as if it did not exist: %s %s', async (method, path, options) => {
+    const [owner, stranger] = [await newAccount(api), await newAccount(api)];
+    const idOf = async (at: string, json: object) =>
+      String(JSON.parse(textOf(await owner.api.call('POST', at, { json }))).id);
+    const folder = await makeFolder(owner.api, 'private');
+    const file = await upload(owner.api, 'secret.txt', 'secret', folder.id);
+    const workspace = await idOf('/v1/workspaces', { name: 'Theirs' });
+    const ids = {
+      drive: owner.tokens.user.id,
+      workspace,
+      group: await idOf(`/v1/workspaces/${workspace}/groups`, { name: 'Theirs' }),
+      folder: folder.id,
+      id: file.id,
+      version: file.version?.id ?? '',
+    };
+    const none = Object.fromEntries(
+      Object.entries(ids).map(([name, id]) => [name, `${id.slice(0, id.indexOf('_'))}_${'0'.repeat(31)}1`]),
+    );
+    const ask = async (given: Record<string, string>) => {
+      const own = (await upload(stranger.api, `own ${crypto.randomUUID()}`, 'own')).id;
+      const fill = (text: string) =>
+        text.replace(
+          /:(own|id|version|folder|drive|workspace|group)\b/g,
+          (_, name: string) => ({ ...given, own })[name] ?? '',
+        );
+      const json = options.json === undefined ? {} : { json: JSON.parse(fill(JSON.stringify(options.json))) };
+      const answer = await stranger.api.call(method, fill(path), { ...options, ...json });
+      return answer.status < 400 ? textOf(answer) : { ...problemOf(answer), requestId: '', instance: '' };
+    };
+    expect(await ask(ids)).toEqual(await ask(none));
+    expect(await namesIn(owner.api)).toEqual(['private']);
+    expect(await namesIn(owner.api, folder.id)).toEqual(['secret.txt']);
+  });
+});
+
+it('whoever knows an id does not learn whose it is by asking what they may do with a file', async () => {
+  const [asker, somebody] = [await newAccount(api), await newAccount(api)];
+  const { id } = await upload(asker.api, 'mine.txt', 'mine');
+  const answer = await asker.api.call('GET', `/v1/files/${id}/access?userId=${somebody.tokens.user.id}`);
+  expect(textOf(answer)).not.toContain(somebody.email);
+  expect(JSON.parse(textOf(answer)).items).toMatchObject([{ role: 'none', rule: null }]);
 });

@@ -48,7 +48,7 @@ describe('size', () => {
     const { result, growthBytes } = await growthDuring(url, () =>
       Promise.all(Array.from({ length: 8 }, send)),
     );
-    // 411: of unknown length there may be one at a time in an isolate (docs/limits.md).
+    // 411: a body of unknown length is held in memory, and may be as large as that (docs/limits.md).
     for (const { answer } of result)
       expect(['413 file_too_large', '411 length_required', 'closed']).toContain(answer);
     expect(result.filter(({ answer }) => answer === 'closed').length).toBeLessThan(8);

@@ -108,8 +108,8 @@ export const STORAGE_TREE_DEFECTS: readonly Defect[] = [
     file: COMPLETE,
     find: "left join storage.files p on p.id = upload.parent_id and p.kind = 'folder' and p.trashed_at is null\n        join",
     replace: "left join storage.files p on p.id = upload.parent_id and p.kind = 'folder'\n        join",
-    tests: RACES,
-    by: 'and go to the trash, and get a file: nothing lives in the trash',
+    tests: [`${STORAGE}/service/trash.test.ts`],
+    by: 'a folder while bytes come for it refuses them',
   },
   {
     claim: 'F20',
@@ -169,9 +169,9 @@ export const STORAGE_TREE_DEFECTS: readonly Defect[] = [
     claim: 'S39',
     title: 'names are in the keys of the bucket',
     file: `${STORAGE}/service/uploads.ts`,
-    find: '`objects/${ids.fileId}/${ids.versionId}`',
-    replace: '`objects/${target.name}/${ids.versionId}`',
+    find: '`objects/${ids.fileId}/${leaf}`',
+    replace: '`objects/${target.name}/${leaf}`',
     tests: [`${STORAGE}/service/names.test.ts`],
-    by: 'hostile names are stored as they were sent, in no key of the bucket, and come back everywhere',
+    by: 'no name is in a key of the bucket',
   },
 ];

@@ -66,10 +66,11 @@ export const STORAGE_UPLOAD_DEFECTS: readonly Defect[] = [
   },
   {
     claim: 'S35',
-    title: 'more bytes than were announced go to the store',
+    title: 'bytes beyond what was announced are dropped without a word',
     file: `${STORAGE}/service/part-writer.ts`,
     find: 'if (received + piece.byteLength > most) return false;',
-    replace: '',
+    replace:
+      'if (received + piece.byteLength > most) return take(piece.subarray(0, most - received)).then(() => true);',
     tests: TUS,
     by: 'refuses what the protocol does not allow, and stays where it was',
   },
@@ -161,7 +162,7 @@ export const STORAGE_UPLOAD_DEFECTS: readonly Defect[] = [
     find: "const mine = sql`u.id = ${uuid(id)} and u.state = 'active' and u.lease_token = ${token}::uuid`;",
     replace: "const mine = sql`u.id = ${uuid(id)} and u.state = 'active' and ${token}::uuid is not null`;",
     tests: TUS,
-    by: 'lets one write at a time, and takes over from a writer that died',
+    by: 'keeps nothing of a writer that comes back after another took over',
   },
   {
     claim: 'F24',
@@ -183,11 +184,11 @@ export const STORAGE_UPLOAD_DEFECTS: readonly Defect[] = [
   },
   {
     claim: 'F8',
-    title: 'an upload that is completed again after a lost answer fails',
+    title: 'an upload that is completed again after a refusal is lost',
     file: `${STORAGE}/service/assembly.ts`,
     find: 'else if (!(await isAssembled(upload, size))) {',
     replace: 'else {',
-    tests: FAULTS,
-    by: 'an upload straight to the store is completed once, though an answer of the ',
+    tests: MULTIPART,
+    by: 'completed by ten at once it is one file; what is refused can be completed when the reason is gone',
   },
 ];

@@ -12,7 +12,7 @@ export const STORAGE_WEBHOOK_DEFECTS: readonly Defect[] = [
     find: '\n        and o.transaction_id < pg_snapshot_xmin(pg_current_snapshot())',
     replace: '',
     tests: WEBHOOKS,
-    by: 'is one for each event, however many dispatch and send at once',
+    by: 'waits for transactions that are still running, and passes none of them',
   },
   {
     claim: 'S45',

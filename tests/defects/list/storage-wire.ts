@@ -65,7 +65,7 @@ export const STORAGE_WIRE_DEFECTS: readonly Defect[] = [
   },
   {
     claim: 'S53',
-    title: 'an origin that begins like ours is ours',
+    title: 'a page whose origin begins like ours may read the answers',
     file: 'src/gateway/app.ts',
     find: 'gatewayConfig(c.env).CORS_ORIGINS.includes(origin) ? origin : null',
     replace: 'gatewayConfig(c.env).CORS_ORIGINS.some((ours) => origin.startsWith(ours)) ? origin : null',

@@ -6,6 +6,7 @@ import { type Account, newAccount } from '../harness/accounts.ts';
 import { bodyOf, createClient, textOf } from '../harness/client.ts';
 import { type CrashingStack, startCrashingStack } from '../harness/crashing-stack.ts';
 import { download, list, makeFolder, post, sha256, upload } from '../harness/files.ts';
+import { seeded, seedOfRun } from '../harness/seeded.ts';
 import { sendSlowly } from '../harness/slow-sender.ts';
 import {
   bucketOf,
@@ -26,7 +27,8 @@ const FILES_IN_FOLDER = 6;
 const BINS = 12;
 const READERS = 8;
 
-const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
+const SEED = seedOfRun();
+const bytes = (count: number) => new Uint8Array(randomBytes(count));
 const uploadIdSchema = z.object({ id: z.string() });
 const partUrlsSchema = z.object({ items: z.array(z.object({ number: z.int(), url: z.url() })) });
 const receivedSchema = z.object({
@@ -57,7 +59,7 @@ async function untilCrash(work: (round: number) => Promise<void>): Promise<numbe
 
 /** TUS: a piece that was acknowledged, and one on its way. */
 async function tusUpload(account: Account) {
-  const content = random(18 * MIB);
+  const content = bytes(18 * MIB);
   const begun = await account.api.call('POST', '/v1/tus', {
     headers: {
       ...VERSION,
@@ -76,7 +78,11 @@ async function tusUpload(account: Account) {
     account.api.url,
     {
       ...{ method: 'PATCH', path, body: content.subarray(6 * MIB) },
-      headers: { ...CHUNK, authorization: `Bearer ${account.tokens.accessToken}`, 'upload-offset': String(6 * MIB) },
+      headers: {
+        ...CHUNK,
+        authorization: `Bearer ${account.tokens.accessToken}`,
+        'upload-offset': String(6 * MIB),
+      },
     },
     20,
   );
@@ -104,7 +110,7 @@ async function tusUpload(account: Account) {
 
 /** In parts: two that the store has, one on its way; or, `completing`, all of them and the completion on its way. */
 async function multipartUpload(account: Account, name: string, completing: boolean) {
-  const content = random(3 * PART_BYTES + 11);
+  const content = bytes(3 * PART_BYTES + 11);
   const json = { name, size: content.byteLength, partBytes: PART_BYTES };
   const { id } = bodyOf(await account.api.call('POST', '/v1/uploads', { json }), 201, uploadIdSchema);
   const path = `/v1/uploads/${id}`;
@@ -123,7 +129,8 @@ async function multipartUpload(account: Account, name: string, completing: boole
     await rest;
     const status = bodyOf(await account.api.call('GET', path), 200, receivedSchema);
     if (status.state === 'active') {
-      const has = (number: number) => status.received.parts.some(([from, to]) => from <= number && number <= to);
+      const has = (number: number) =>
+        status.received.parts.some(([from, to]) => from <= number && number <= to);
       expect(has(2) && has(4)).toBe(true);
       await send([1, 3].filter((number) => !has(number)));
     }
@@ -139,14 +146,14 @@ function edgeUploads(account: Account) {
   const large = sendSlowly(
     account.api.url,
     {
-      ...{ method: 'POST', path: '/v1/files?name=large.bin', body: random(60 * MIB) },
+      ...{ method: 'POST', path: '/v1/files?name=large.bin', body: bytes(60 * MIB) },
       headers: { authorization: `Bearer ${account.tokens.accessToken}` },
     },
     20,
   );
   const contents: Uint8Array<ArrayBuffer>[] = [];
   const small = untilCrash(async (round) => {
-    const content = random(20_000);
+    const content = bytes(20_000);
     contents.push(content);
     const file = await upload(account.api, `small-${round}`, content);
     kept.set(file.id, { account, sha256: sha256(content) });
@@ -168,7 +175,7 @@ async function copies(account: Account) {
   const source = await makeFolder(account.api, 'source');
   const digests = new Map<string, string>();
   for (let at = 0; at < FILES_IN_FOLDER; at += 1) {
-    const content = random(1_000 + at);
+    const content = bytes(1_000 + at);
     digests.set(`file-${at}`, sha256(content));
     const file = await upload(account.api, `file-${at}`, content, source.id);
     kept.set(file.id, { account, sha256: sha256(content) });
@@ -237,24 +244,28 @@ async function expectAllKept(): Promise<void> {
 }
 
 describe('a power cut', () => {
-  const moments = Array.from({ length: 2 }, (_, at) => 150 + at * 700 + Math.floor(Math.random() * 600));
+  const random = seeded(SEED);
+  const moments = [0, 1].map((at) => 150 + at * 700 + Math.floor(random() * 600));
 
-  it.each(moments)('%i ms into everything at once loses nothing that was acknowledged', async (afterMs) => {
-    const account = await newAccount(createClient(system.stack.url));
-    const purge = await purges(account);
-    const started = [
-      await copies(account),
-      await tusUpload(account),
-      await multipartUpload(account, 'parts.bin', false),
-      await multipartUpload(account, 'completed.bin', true),
-      edgeUploads(account),
-      purge(),
-    ];
-    await sleep(afterMs);
-    await system.crash();
-    for (const check of started) await check();
-    await expectAllKept();
-  });
+  it.each(moments)(
+    `%i ms into everything at once loses nothing that was acknowledged (SEED=${SEED})`,
+    async (afterMs) => {
+      const account = await newAccount(createClient(system.stack.url));
+      const purge = await purges(account);
+      const started = [
+        await copies(account),
+        await tusUpload(account),
+        await multipartUpload(account, 'parts.bin', false),
+        await multipartUpload(account, 'completed.bin', true),
+        edgeUploads(account),
+        purge(),
+      ];
+      await sleep(afterMs);
+      await system.crash();
+      for (const check of started) await check();
+      await expectAllKept();
+    },
+  );
 
   it('leaves what time puts in order: the quota is the truth, fsck finds no loss, only orphans go', async () => {
     await letTimePass(system.stack);
@@ -264,14 +275,17 @@ describe('a power cut', () => {
     const orphans = ['objects/file_0/ver_0', 'tails/upl_0/obj_0', 'elsewhere'];
     const store = bucketOf(system.stack);
     for (const key of orphans)
-      await store.put(key, random(10), { size: 10, contentType: 'text/plain', metadata: {} });
+      await store.put(key, bytes(10), { size: 10, contentType: 'text/plain', metadata: {} });
     const found = await fsck(system.dataDir, '--repair', '--grace', '0');
     expect(found.findings.every(({ kind }) => kind === 'orphan')).toBe(true);
     expect(found.findings.map(({ key }) => key)).toEqual(expect.arrayContaining(orphans));
     await fsck(system.dataDir, '--repair', '--grace', '0');
     await letTimePass(system.stack);
     expect(await keysInBucket(system.stack)).toEqual(await keysInDatabase(system.stack));
-    expect(await fsck(system.dataDir, '--deep', '--repair', '--grace', '0')).toEqual({ findings: [], code: 0 });
+    expect(await fsck(system.dataDir, '--deep', '--repair', '--grace', '0')).toEqual({
+      findings: [],
+      code: 0,
+    });
     await expectAllKept();
   });
 });

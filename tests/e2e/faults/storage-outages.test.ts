@@ -9,9 +9,16 @@ import { bodyOf, type Client, createClient, refusal } from '../harness/client.ts
 import { query } from '../harness/database.ts';
 import { download, getFile, list, makeFolder, namesIn, post, sha256, upload } from '../harness/files.ts';
 import { startTestStack, type TestStack } from '../harness/local-stack.ts';
+import { sendRaw } from '../harness/raw-http.ts';
 import { pick, seeded, seedOfRun } from '../harness/seeded.ts';
 import { sendSlowly } from '../harness/slow-sender.ts';
-import { databaseOf, drivesOffTruth, keysInBucket, keysInDatabase, letTimePass } from '../harness/storage-truth.ts';
+import {
+  databaseOf,
+  drivesOffTruth,
+  keysInBucket,
+  keysInDatabase,
+  letTimePass,
+} from '../harness/storage-truth.ts';
 import { until } from '../harness/until.ts';
 import { fileSchema } from '../harness/wire.ts';
 
@@ -56,7 +63,10 @@ async function whileHanging(name: Service, work: () => Promise<void>): Promise<v
 }
 
 /** Resolves once all answer 200 again, within the promised time from when `isBack`. */
-async function recovered(isBack: () => Promise<boolean>, calls: readonly (() => Promise<number>)[]): Promise<void> {
+async function recovered(
+  isBack: () => Promise<boolean>,
+  calls: readonly (() => Promise<number>)[],
+): Promise<void> {
   await until(isBack, Boolean, { withinMs: 60_000, everyMs: 50, what: 'the dependency itself to be back' });
   await until(
     () => Promise.all(calls.map((call) => call())),
@@ -114,7 +124,9 @@ describe('the object store', () => {
     expect(new Set((await namesIn(account.api)).filter((name) => name.startsWith('burst')))).toEqual(taken);
     for (const { id, name } of (await list(account.api, { limit: '200' })).items)
       if (name.startsWith('burst'))
-        expect(new TextDecoder().decode(await download(account.api, id))).toBe(content(Number(name.slice(6))));
+        expect(new TextDecoder().decode(await download(account.api, id))).toBe(
+          content(Number(name.slice(6))),
+        );
     await expectTruth();
   });
 
@@ -142,9 +154,10 @@ describe('the object store', () => {
     expect(await waiting?.ended).toBe(201);
     const { items } = await list(account.api, { limit: '200' });
     expect(items.find(({ name }) => name === 'through-the-silence')?.sha256).toBe(sha256(body));
-    await recovered(async () => true, [
-      async () => (await account.api.call('GET', `/v1/files/${kept.id}/content`)).status,
-    ]);
+    await recovered(
+      async () => true,
+      [async () => (await account.api.call('GET', `/v1/files/${kept.id}/content`)).status],
+    );
   });
 
   it('that is killed: 503 until it is back, and what was cut off is not there', async () => {
@@ -153,15 +166,22 @@ describe('the object store', () => {
     const headers = { authorization: `Bearer ${account.tokens.accessToken}` };
     const path = '/v1/files?name=cut-off';
     const cut = sendSlowly(api.url, { method: 'POST', path, headers, body: content }, 10);
-    await until(async () => cut.sent(), (bytes) => bytes > 1024 * 1024, { withinMs: 10_000, what: 'some bytes' });
+    await until(
+      async () => cut.sent(),
+      (bytes) => bytes > 1024 * 1024,
+      { withinMs: 10_000, what: 'some bytes' },
+    );
     process.kill(pidOf('s3'), 'SIGKILL');
     expect(refusal(await account.api.call('GET', `/v1/files/${kept.id}/content`))).toBe(UNAVAILABLE);
     const json = { name: 'renamed without a store' };
     expect((await account.api.call('PATCH', `/v1/files/${kept.id}`, { json })).status).toBe(200);
-    await recovered(() => listens(system.stack.services.s3?.port ?? 0), [
-      async () => (await account.api.call('GET', `/v1/files/${kept.id}/content`)).status,
-      async () => (await post(account.api, `taken again ${Date.now()}`, 'x')).status,
-    ]);
+    await recovered(
+      () => listens(system.stack.services.s3?.port ?? 0),
+      [
+        async () => (await account.api.call('GET', `/v1/files/${kept.id}/content`)).status,
+        async () => (await post(account.api, `taken again ${Date.now()}`, 'x')).status,
+      ],
+    );
     cut.hangUp();
     expect(await cut.ended).not.toBe(201);
     expect(await namesIn(account.api)).not.toContain('cut-off');
@@ -172,11 +192,23 @@ describe('the object store', () => {
 describe('the database', () => {
   it('that is killed during uploads and moves: 503, nothing half-done, and nothing acknowledged is lost', async () => {
     const [left, right] = [await makeFolder(account.api, 'left'), await makeFolder(account.api, 'right')];
-    const moving = await Promise.all([0, 1, 2].map((at) => upload(account.api, `moving ${at}`, 'x', left.id)));
+    const moving = await Promise.all(
+      [0, 1, 2].map((at) => upload(account.api, `moving ${at}`, 'x', left.id)),
+    );
     const uploaded = new Map<string, string>();
     const places = new Map<string, (string | null)[]>();
     const answers = new Set<string>();
     let isOver = false;
+    // Each over a connection of its own: one that was kept may be closed just when the next request sets out.
+    const alone = (method: string, path: string, body: Uint8Array) =>
+      sendRaw(api.url, {
+        ...{ method, path, body },
+        headers: {
+          authorization: `Bearer ${account.tokens.accessToken}`,
+          'content-type': method === 'PATCH' ? 'application/json' : 'text/plain',
+          'content-length': String(body.byteLength),
+        },
+      });
     const loop = async (work: (round: number) => Promise<string>) => {
       for (let round = 0; !isOver; round += 1) {
         answers.add(await work(round));
@@ -185,8 +217,8 @@ describe('the database', () => {
     };
     const loops = [
       loop(async (round) => {
-        const body = `round ${round}`;
-        const answer = await post(account.api, `during ${round}`, body);
+        const body = new TextEncoder().encode(`round ${round}`);
+        const answer = await alone('POST', `/v1/files?name=during-${round}`, body);
         if (answer.status === 201) uploaded.set(bodyOf(answer, 201, fileSchema).id, sha256(body));
         return refusal(answer);
       }),
@@ -194,7 +226,7 @@ describe('the database', () => {
         loop(async (round) => {
           const parentId = round % 2 === 0 ? right.id : left.id;
           const answer = refusal(
-            await account.api.call('PATCH', `/v1/files/${id}`, { json: { parentId } }),
+            await alone('PATCH', `/v1/files/${id}`, new TextEncoder().encode(JSON.stringify({ parentId }))),
           );
           // Of a move that nobody heard of, both are possible until the next one is heard of.
           places.set(id, answer === '200' ? [parentId] : [...(places.get(id) ?? [left.id]), parentId]);
@@ -203,6 +235,8 @@ describe('the database', () => {
       ),
       loop(async () => refusal(await account.api.call('GET', '/v1/files'))),
     ];
+    const ended = Promise.all(loops);
+    ended.catch(() => undefined);
     await sleep(1_000);
     process.kill(pidOf('postgres'), 'SIGKILL');
     const isBack = () =>
@@ -217,7 +251,7 @@ describe('the database', () => {
       async () => (await post(account.api, `back ${Date.now()}`, 'x')).status,
     ]);
     isOver = true;
-    await Promise.all(loops);
+    await ended;
     expect([...answers].toSorted()).toEqual(['200', '201', UNAVAILABLE]);
     for (const [id, digest] of uploaded) expect((await getFile(account.api, id)).sha256).toBe(digest);
     for (const { id } of moving) expect(places.get(id)).toContain((await getFile(account.api, id)).parentId);

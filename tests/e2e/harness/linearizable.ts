@@ -29,10 +29,13 @@ export function linearize<State, Call extends Timed>(
     if (tried.has(memory)) return false;
     tried.add(memory);
     const firstEnd = Math.min(...left.map(({ endedAt, isUnknown }) => (isUnknown ? Infinity : endedAt)));
-    for (const [at, call] of calls.entries()) {
-      if (!isLeft[at] || call.startedAt > firstEnd) continue;
-      const next = step(state, call);
-      if (next === undefined) continue;
+    const possible = calls.flatMap((call, at) => {
+      const next = isLeft[at] && call.startedAt <= firstEnd ? step(state, call) : undefined;
+      return next === undefined ? [] : [{ at, call, next }];
+    });
+    // What leaves the state as it is may as well come now: no order is lost by that.
+    const harmless = possible.find(({ next }) => next === state);
+    for (const { at, call, next } of harmless ? [harmless] : possible) {
       isLeft[at] = false;
       order.push(call);
       if (search(next)) return true;

@@ -7,6 +7,7 @@ import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
 import type { StorageConfig } from '../config.ts';
 import type { MaintenanceTask } from '../maintenance.ts';
 import type { FileRepository } from '../ports/files.ts';
+import { createIntegrityRepository } from '../repository/integrity.ts';
 import { createObjectCheckRepository } from '../repository/object-checks.ts';
 import { createUploadPartsRepository } from '../repository/upload-parts.ts';
 import { createUploadUpkeepRepository } from '../repository/upload-upkeep.ts';
@@ -47,6 +48,7 @@ export function createUploading(config: StorageConfig, dependencies: UploadingDe
     uploads,
     vault,
     store,
+    isOurs: createIntegrityRepository(db).isOurs,
     now: Date.now,
   });
   const checks = createObjectChecks({

@@ -33,6 +33,14 @@ export interface FileRepository {
   findFiles(actor: Actor, fileIds: readonly string[]): Promise<File[]>;
   content(actor: Actor, fileId: string): Promise<Content | undefined>;
   contentOfVersion(actor: Actor, fileId: string, versionId: string): Promise<Content | undefined>;
+  /** The live file that this is a version of. */
+  fileOfVersion(actor: Actor, versionId: string): Promise<File | undefined>;
+  /** A file with a version of it, in the trash too: somebody may have put it there while it was written. */
+  written(
+    actor: Actor,
+    fileId: string,
+    versionId: string,
+  ): Promise<{ readonly file: File; readonly version: StoredVersion | null } | undefined>;
   /** The bytes were not as they should be: reading them all is due. */
   suspectObject(objectId: string): Promise<void>;
 }

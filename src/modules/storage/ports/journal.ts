@@ -46,10 +46,11 @@ export interface JournalRepository {
   release(token: string): Promise<void>;
   /** Nothing happens when the lease was lost. */
   save(token: string, state: JournalState, position?: Position): Promise<boolean>;
-  /** What is the state now of all that the next events are about; `last` is undefined when there are none. */
+  /** What is the state now of all that the next events are about, of so many versions together; `last` is undefined when there are none. */
   segment(
     after: Position,
     events: number,
+    versions: number,
   ): Promise<JournalSource & { readonly last: Position | undefined; readonly horizon: string }>;
   /** The next files by id. */
   part(

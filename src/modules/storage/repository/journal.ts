@@ -55,13 +55,19 @@ export function createJournalRepository(db: Database): JournalRepository {
       return rows.length > 0;
     },
 
-    async segment(after, events) {
+    async segment(after, events, versions) {
       const { rows } = await db.execute(sql`
-        with page as materialized (
+        with next as (
           select o.transaction_id, o.id, o.file_id, o.drive_id from storage.outbox o
           where (o.transaction_id, o.id) > ${placed(after)}
             and o.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
           order by o.transaction_id, o.id limit ${events}
+        ), weighed as (
+          select n.*, sum(coalesce(f.version_count, 1)) over (order by n.transaction_id, n.id rows unbounded preceding)
+            - coalesce(f.version_count, 1) as before
+          from next n left join storage.files f on f.id = n.file_id
+        ), page as materialized (
+          select w.transaction_id, w.id, w.file_id, w.drive_id from weighed w where w.before <= ${versions}
         ), lines as (
           select ${driveRecord} as line, 1 as place from storage.drives d where d.id in (
             select p.drive_id from page p union select f.drive_id from page p join storage.files f on f.id = p.file_id)

@@ -156,6 +156,7 @@ export async function contentOf(
   actor: Actor,
   fileId: string,
   versionId?: string,
+  isSeen: SQL | undefined = isVisibleTo(actor),
 ): Promise<Content | undefined> {
   const wanted =
     versionId === undefined
@@ -173,7 +174,7 @@ export async function contentOf(
     .from(files)
     .leftJoin(versions, wanted)
     .leftJoin(objects, eq(objects.id, versions.objectId))
-    .where(and(eq(files.id, fileId), isVisibleTo(actor)));
+    .where(and(eq(files.id, fileId), isSeen));
   const [row] = rows;
   if (row === undefined) return undefined;
   const { version, object, ...file } = row;

@@ -42,7 +42,9 @@ export function createAccessRepository(db: Database): AccessRepository {
           from there, auth.workspace_authority(${user}, there.drive_id) a
         )
         select decided.rank, c.rule, c.workspace_role, c.grant_id, c.file_id, c.file_is_seen,
-          p.id as principal_id, p.kind as principal_kind, p.name, p.email
+          p.id as principal_id, p.kind as principal_kind,
+          -- Who has nothing to do with the file is not named to whoever knows their id.
+          case when c.rule is not null then p.name end as name, case when c.rule is not null then p.email end as email
         from decided join auth.principals(array[${user}]) p on p.kind = 'user'
           left join lateral (select * from candidates where candidates.rank = decided.rank
             order by candidates.distance, candidates.is_own desc limit 1) c on true`);

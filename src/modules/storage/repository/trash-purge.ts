@@ -38,6 +38,9 @@ const isOld = (defaultDays: number): SQL => sql`
   (${isTrashRoot(sql`f`)} and coalesce(d.trash_days, ${defaultDays}::int) > 0
     and f.trashed_at < now() - make_interval(days => coalesce(d.trash_days, ${defaultDays}::int)))`;
 
+/** So that drives that cannot be done do not always come before those that can. */
+const inAnyOrder = (limit: number): SQL => sql`group by d.id, d.kind order by random() limit ${limit}`;
+
 export function createPurgeRepository(
   db: Database,
 ): Pick<
@@ -64,8 +67,8 @@ export function createPurgeRepository(
     },
 
     async drivesWithOldTrash(defaultDays, limit) {
-      const found = await db.execute(sql`select distinct d.id, d.kind from storage.files f
-        join storage.drives d on d.id = f.drive_id where ${isOld(defaultDays)} limit ${limit}`);
+      const found = await db.execute(sql`select d.id, d.kind from storage.files f
+        join storage.drives d on d.id = f.drive_id where ${isOld(defaultDays)} ${inAnyOrder(limit)}`);
       return driveIdsOf(found.rows);
     },
 
@@ -76,8 +79,9 @@ export function createPurgeRepository(
     },
 
     async drivesWithPurged(limit) {
-      const found = await db.execute(sql`select distinct d.id, d.kind from storage.files f
-        join storage.drives d on d.id = f.drive_id where f.trash_root_id = f.id and f.trashed_at = storage.purged_at() limit ${limit}`);
+      const found = await db.execute(sql`select d.id, d.kind from storage.files f
+        join storage.drives d on d.id = f.drive_id
+        where f.trash_root_id = f.id and f.trashed_at = storage.purged_at() ${inAnyOrder(limit)}`);
       return driveIdsOf(found.rows);
     },
 

@@ -6,7 +6,6 @@ import { storageError } from '../errors.ts';
 import { asUser } from '../ports/actor.ts';
 import type { Content, EventRepository, FileRepository, StoredVersion } from '../ports/files.ts';
 import { etagOf, matchesEtag } from './entity-tags.ts';
-import { found } from './files.ts';
 import type { UploadMachine, UploadTarget } from './uploads.ts';
 
 export interface ContentServiceDependencies {
@@ -71,8 +70,14 @@ export function createContentService(dependencies: ContentServiceDependencies) {
     return content?.version ? asWritten(files, userId, { fileId, versionId }) : undefined;
   }
 
-  const madeBefore = (userId: string, resourceUuid: string) =>
-    files.findFile(asUser(userId), `file_${resourceUuid.replaceAll('-', '')}`);
+  /** A new file, or with `conflict=replace` a version of the one that had the name. */
+  async function madeBefore(userId: string, resourceUuid: string): Promise<File | undefined> {
+    const id = resourceUuid.replaceAll('-', '');
+    const actor = asUser(userId);
+    const file =
+      (await files.findFile(actor, `file_${id}`)) ?? (await files.fileOfVersion(actor, `ver_${id}`));
+    return file && asWritten(files, userId, { fileId: file.id, versionId: `ver_${id}` });
+  }
 
   return {
     /**
@@ -133,15 +138,14 @@ async function orReused(made: File, upload: UploadBody): Promise<File> {
  * the caller would take it for their own and write over it.
  */
 export async function asWritten(
-  files: Pick<FileRepository, 'findFile' | 'contentOfVersion'>,
+  files: Pick<FileRepository, 'written'>,
   userId: string,
   { fileId, versionId }: { readonly fileId: string; readonly versionId: string },
 ): Promise<File> {
-  const actor = asUser(userId);
-  const file = found(await files.findFile(actor, fileId));
-  if (file.version?.id === versionId) return file;
-  const own = (await files.contentOfVersion(actor, fileId, versionId))?.version;
-  if (!own) return file;
+  const written = await files.written(asUser(userId), fileId, versionId);
+  if (written === undefined) throw storageError('file_not_found');
+  const { file, version: own } = written;
+  if (!own || file.version?.id === versionId) return file;
   const { id, number, contentType, object } = own;
   const { size, sha256, state: content } = object;
   return { ...file, version: { id, number }, contentType, size, sha256, content, etag: etagOf(own) };

@@ -161,6 +161,39 @@ describe('a call with an idempotency key', () => {
     expect((await write('three')).body.code).toBe('idempotency_key_reused');
   });
 
+  test('that writes over a name is one version, also when its answer was lost', async () => {
+    user = await system.newUser();
+    await user.upload('r.txt', 'one');
+    const key = newKey();
+    const write = (content: string) =>
+      user.call('POST', '/v1/files?name=r.txt&conflict=replace', {
+        body: content,
+        headers: { 'idempotency-key': key },
+      });
+    const first = await write('two');
+    expect(first.body).toMatchObject({ version: { number: 2 } });
+    await system.query(
+      `update storage.idempotency_keys set status = null, body = null, lease_until = now() - interval '1 minute' where key = '${key}'`,
+    );
+    expect((await write('two')).body).toMatchObject({ id: first.body.id, version: first.body.version });
+    expect((await files())[0].version.number).toBe(2);
+  });
+
+  test('whose bytes never became a file is simply done again', async () => {
+    user = await system.newUser();
+    const key = newKey();
+    const broken = system.withEnv({ S3_BUCKET: 'no-such-bucket' });
+    const headers = { 'idempotency-key': key };
+    const failed = await broken.call('POST', '/v1/files?name=again.txt', {
+      body: 'x',
+      token: user.token,
+      headers,
+    });
+    expect(failed.status).toBeGreaterThanOrEqual(500);
+    const again = await user.call('POST', '/v1/files?name=again.txt', { body: 'x', headers });
+    expect(again.status).toBe(201);
+  });
+
   test('is forgotten after a day', async () => {
     user = await system.newUser();
     const key = newKey();

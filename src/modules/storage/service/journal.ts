@@ -16,7 +16,8 @@ const SEGMENTS = 10;
 const PARTS = 10;
 const EVENTS_IN_SEGMENT = 200;
 const FILES_IN_PART = 500;
-const VERSIONS_IN_PART = 2_000;
+/** Of one segment or part, but for the one file that has more. */
+const VERSIONS_AT_ONCE = 2_000;
 /** A snapshot replaces so many segments; more where it is larger than that itself. */
 const SEGMENTS_KEPT = 500;
 /** What was purged or renamed is in older segments until then. */
@@ -80,7 +81,7 @@ async function advance(
     state = next;
   }
   for (let left = SEGMENTS; left > 0; left -= 1) {
-    const { last, horizon, lines } = await repository.segment(position, EVENTS_IN_SEGMENT);
+    const { last, horizon, lines } = await repository.segment(position, EVENTS_IN_SEGMENT, VERSIONS_AT_ONCE);
     if (last === undefined) {
       if (isPassed(state.snapshot?.end, horizon)) await endSnapshot(dependencies, token, state);
       return;
@@ -117,7 +118,7 @@ async function writePart(
 ): Promise<JournalState> {
   const { snapshot } = state;
   if (snapshot === null) return state;
-  const { last, end, lines } = await repository.part(snapshot.after, FILES_IN_PART, VERSIONS_IN_PART);
+  const { last, end, lines } = await repository.part(snapshot.after, FILES_IN_PART, VERSIONS_AT_ONCE);
   if (last === undefined) return { ...state, snapshot: { ...snapshot, end } };
   const key = partKey(state.epoch, snapshot, snapshot.run, newToken());
   await files.write(key, lines.join('\n'));

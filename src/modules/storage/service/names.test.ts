@@ -76,7 +76,7 @@ const HOSTILE = [
   ],
 ];
 
-test('hostile names are stored as they were sent, in no key of the bucket, and come back everywhere', async () => {
+test('hostile names are stored as they were sent, and come back everywhere', async () => {
   const seen = new Map<string, string>();
   for (const name of HOSTILE) {
     expect(nameSchema.safeParse(name).success, JSON.stringify(name)).toBe(true);
@@ -100,7 +100,10 @@ test('hostile names are stored as they were sent, in no key of the bucket, and c
   }
   const listed = (await user.call('GET', '/v1/files?limit=200')).body.items;
   expect(listed.map(({ id }: { id: string }) => id)).toEqual([...seen.values()]);
-  const [, parentId = ''] = [...seen.values()];
+});
+
+test('no name is in a key of the bucket', async () => {
+  const parentId = await user.folder('keys');
   const sent = HOSTILE.slice(-8);
   for (const name of sent) expect((await user.upload(name, 'x', { parentId })).body.name).toBe(name);
   const keys = await system.query('select key from storage.objects');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startFaultProxy } from '../../../local/s3/test-fault-proxy.ts';
 import { startIntegrity } from '../testing/test-integrity.ts';
 import { startTestSystem, type TestSystem, type TestUser } from '../testing/test-system.ts';
 
@@ -210,6 +211,30 @@ for (const encryption of ['none', 'envelope']) {
     });
   });
 }
+
+test('what the store did not take of the journal is written the next time', async () => {
+  const proxy = await startFaultProxy(system.s3.server?.port ?? 0);
+  const at = system.withEnv({ S3_ENDPOINT: proxy.endpoint });
+  await emptyDatabase(at);
+  await emptyBucket(at);
+  const user = await at.newUser();
+  await user.folder('before');
+  await at.settled();
+  for (let run = 0; run < 2; run += 1) await at.runCron();
+  proxy.fault = (method, path) =>
+    method === 'PUT' && path.includes('/journal/')
+      ? { kind: 'status', status: 503, code: 'SlowDown' }
+      : undefined;
+  const folder = await user.folder('in the journal alone');
+  await at.settled();
+  await at.runCron();
+  proxy.fault = () => undefined;
+  await at.runCron();
+  await emptyDatabase(at);
+  await startIntegrity(at).rebuild(() => undefined);
+  expect((await user.call('GET', `/v1/files/${folder}`)).body.name).toBe('in the journal alone');
+  await proxy.close();
+});
 
 test('a database with files in it is not written over', async () => {
   const { rebuild } = startIntegrity(system);

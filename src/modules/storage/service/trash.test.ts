@@ -72,6 +72,27 @@ async function tree(user: TestUser) {
 }
 
 describe('deleting', () => {
+  test('a folder while bytes come for it refuses them', async () => {
+    const user = await system.newUser();
+    const folder = await user.folder('f');
+    const deleted = Promise.withResolvers<void>();
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(new TextEncoder().encode('lat'));
+        await deleted.promise;
+        controller.enqueue(new TextEncoder().encode('er'));
+        controller.close();
+      },
+    });
+    const headers = { 'content-length': '5' };
+    const answer = user.call('POST', `/v1/files?name=late&parentId=${folder}`, { body, headers });
+    const begun = `select 1 from storage.uploads where user_id = '${idToUuid(user.id)}'`;
+    while ((await system.query(begun)).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await remove(user, folder);
+    deleted.resolve();
+    expect((await answer).body.code).toBe('folder_not_found');
+  });
+
   test('takes a folder with all that is in it out of sight, and puts one entry into the trash', async () => {
     const user = await system.newUser();
     const { folder, inner, deep, top } = await tree(user);
@@ -390,6 +411,33 @@ describe('purging', () => {
     await system.runCron();
     expect(await count('files', 'drive_id', user.id)).toBe(0);
     expect(await eventsOf('file.purged', folder, inner, deep, top)).toHaveLength(4);
+  });
+
+  test('that cannot be done in one drive goes on in the others', async () => {
+    const [broken, other] = [await system.newUser(), await system.newUser()];
+    const gone = async (user: TestUser) => {
+      const folder = await user.folder('gone');
+      const file = await user.file('a.txt', 'x', folder);
+      await remove(user, folder);
+      await system.query(
+        `update storage.files set trashed_at = storage.purged_at() where id = '${idToUuid(folder)}'`,
+      );
+      return { folder, file };
+    };
+    const { folder, file } = await gone(broken);
+    // Live in a folder that is not, and its name is taken where it would have to go.
+    const taken = await broken.file('a.txt');
+    await system.query(
+      `update storage.files set trashed_at = null, trash_root_id = null where id = '${idToUuid(file)}'`,
+    );
+    const purged = await gone(other);
+    await system.runCron();
+    expect(await count('files', 'id', purged.folder, purged.file)).toBe(0);
+    expect(await count('files', 'id', folder, file, taken)).toBe(3);
+    await remove(broken, taken);
+    await system.runCron();
+    expect(await count('files', 'id', folder)).toBe(0);
+    expect((await get(broken, file)).body.path).toBe('/a.txt');
   });
 
   test('twice at once happens once', async () => {

@@ -5,6 +5,7 @@ import { storageError } from '../errors.ts';
 import { nameKey } from '../models/names.ts';
 import { type Role, rankOf } from '../ports/actor.ts';
 import type { GoneDriveRepository, TrashedEntry, TrashPosition, TrashRepository } from '../ports/trash.ts';
+import { eachInTurn } from './each-in-turn.ts';
 import { pageOf } from './page.ts';
 import { requireRole } from './roles.ts';
 
@@ -123,13 +124,16 @@ const auditOf = (
 export function createTrashRetention(repository: TrashRepository, defaultDays: number) {
   return {
     async run(): Promise<void> {
-      for (const driveId of await repository.drivesWithOldTrash(defaultDays, DRIVES_AT_ONCE))
-        await repository.purgeOld(driveId, defaultDays, ENTRIES_AT_ONCE);
+      await eachInTurn(await repository.drivesWithOldTrash(defaultDays, DRIVES_AT_ONCE), (driveId) =>
+        repository.purgeOld(driveId, defaultDays, ENTRIES_AT_ONCE),
+      );
       for (let round = 0; round < ROUNDS; round += 1) {
         const drives = await repository.drivesWithPurged(DRIVES_AT_ONCE);
         if (drives.length === 0) return;
         let left = ENTRIES_AT_ONCE;
-        for (const driveId of drives) if (left > 0) left -= await repository.removePurged(driveId, left);
+        await eachInTurn(drives, async (driveId) => {
+          if (left > 0) left -= await repository.removePurged(driveId, left);
+        });
       }
     },
   };
@@ -140,14 +144,14 @@ export function createGoneDrives(repository: GoneDriveRepository, graceDays: num
   return {
     async run(): Promise<void> {
       let left = ROUNDS * ENTRIES_AT_ONCE;
-      for (const driveId of await repository.find(graceDays, DRIVES_AT_ONCE)) {
+      await eachInTurn(await repository.find(graceDays, DRIVES_AT_ONCE), async (driveId) => {
         let removed = ENTRIES_AT_ONCE;
         while (removed === ENTRIES_AT_ONCE && left > 0) {
           removed = await repository.removeEntries(driveId, ENTRIES_AT_ONCE);
           left -= removed;
         }
         if (removed < ENTRIES_AT_ONCE) await repository.remove(driveId);
-      }
+      });
     },
   };
 }

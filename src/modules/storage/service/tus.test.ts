@@ -60,8 +60,11 @@ async function download(user: TestUser, id: string): Promise<Uint8Array> {
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /** All that is in the bucket. */
+/** The journal is another room's. */
 const keys = async () =>
-  (await system.store.list({ prefix: '', limit: 1_000 })).objects.map(({ key }) => key);
+  (await system.store.list({ prefix: '', limit: 1_000 })).objects
+    .map(({ key }) => key)
+    .filter((key) => !key.startsWith('journal/'));
 
 const driveOf = async (user: TestUser) => {
   const rows = await system.query(
@@ -254,7 +257,8 @@ describe('TUS', () => {
     expect(codeOf(await patch(user, url, 3, 'abc', { 'content-type': 'text/plain' }))).toBe(
       '415 unsupported_media_type',
     );
-    expect(codeOf(await patch(user, url, 3, '12345678'))).toBe('413 file_too_large');
+    for (const body of ['12345678', new Blob(['12345678']).stream()])
+      expect(codeOf(await patch(user, url, 3, body))).toBe('413 file_too_large');
     for (const offset of ['-1', 'x', '1e1', '9'.repeat(20)])
       expect(codeOf(await patch(user, url, 0, 'a', { 'upload-offset': offset }))).toBe('400 invalid_request');
     expect(codeOf(await patch(user, url, 3, 'abc', { 'upload-length': '11' }))).toBe('409 offset_mismatch');
@@ -369,6 +373,30 @@ describe('TUS', () => {
     expect((await rowOf(url))?.skipped_parts).toEqual([1]);
     expect(Buffer.from(await download(user, fileIdOf(last))).equals(bytes)).toBe(true);
     expect((await user.call('GET', '/v1/files')).body.items).toHaveLength(1);
+  });
+
+  test('keeps nothing of a writer that comes back after another took over', async () => {
+    const user = await system.newUser();
+    const bytes = randomBytes(1_000);
+    const url = await begun(user, bytes.byteLength);
+    const back = Promise.withResolvers<void>();
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(new Uint8Array(300));
+        await back.promise;
+        controller.close();
+      },
+    });
+    const late = patch(user, url, 0, body);
+    while ((await rowOf(url))?.lease_until === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    await system.query(
+      `update storage.uploads set lease_until = now() - interval '1 second' where id = '${uuidOf(url.split('/').at(-1) ?? '')}'`,
+    );
+    expect(codeOf(await patch(user, url, 0, bytes.subarray(0, 400)))).toBe('204');
+    back.resolve();
+    expect(codeOf(await late)).toBe('423 upload_locked');
+    expect(codeOf(await patch(user, url, 400, bytes.subarray(400)))).toBe('204');
+    expect(Buffer.from(await download(user, fileIdOf(await head(user, url)))).equals(bytes)).toBe(true);
   });
 
   test('ends at its user’s wish, in the middle of a chunk too, and gives everything back', async () => {

@@ -150,6 +150,7 @@ test('the upkeep ends what nobody knows and is old, and nothing else', async () 
       uploads: { abort } as never,
       vault,
       store: system.store,
+      isOurs: async () => true,
       now: () => Date.now() + days * 24 * 3_600_000,
     })();
   const left = async () =>

@@ -1,6 +1,7 @@
 import type { Vault } from '../../../core/objects/vault.ts';
 import type { UploadPartsRepository } from '../ports/upload-parts.ts';
 import type { UploadListing, UploadUpkeepRepository } from '../ports/upload-upkeep.ts';
+import { eachInTurn } from './each-in-turn.ts';
 import { BYTES_MAY_COME_SECONDS } from './give-up.ts';
 import type { UploadMachine } from './uploads.ts';
 
@@ -10,6 +11,8 @@ export interface UploadUpkeepDependencies {
   readonly uploads: UploadMachine;
   readonly vault: Vault;
   readonly store: UploadListing;
+  /** The bucket is this database's: of another one's it knows no rows. */
+  readonly isOurs: () => Promise<boolean>;
   readonly now: () => number;
 }
 
@@ -24,7 +27,7 @@ const UNKNOWN_MS = 24 * 3_600_000;
  * ago; multipart uploads and tails in the bucket, a day old, that no row names. It touches nothing else.
  */
 export function createUploadUpkeep(dependencies: UploadUpkeepDependencies): () => Promise<void> {
-  const { repository, parts, uploads, vault, store, now } = dependencies;
+  const { repository, parts, uploads, vault, store, isOurs, now } = dependencies;
   const isOld = (at: Date) => at.getTime() < now() - UNKNOWN_MS;
 
   async function abortUnknown(): Promise<void> {
@@ -51,12 +54,15 @@ export function createUploadUpkeep(dependencies: UploadUpkeepDependencies): () =
   return async () => {
     for (const id of await repository.expired(BATCH))
       await uploads.abort(id, 'upload_expired', BYTES_MAY_COME_SECONDS);
-    for (const { id, object, storeUploadId } of await repository.abandoned(BATCH)) {
+    await repository.removeEnded(PAGE);
+    if (await isOurs()) {
+      await abortUnknown();
+      await forgetTails();
+    }
+    // Last: one that the store does not let go of would be in the way of everything else each time.
+    await eachInTurn(await repository.abandoned(BATCH), async ({ id, object, storeUploadId }) => {
       await vault.abort(object, storeUploadId);
       await repository.cleared(id);
-    }
-    await repository.removeEnded(PAGE);
-    await abortUnknown();
-    await forgetTails();
+    });
   };
 }

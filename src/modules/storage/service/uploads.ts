@@ -23,7 +23,7 @@ export interface UploadTarget {
   /** A new version of this file. */
   readonly targetId?: string | undefined;
   readonly expectedVersionId?: string | undefined;
-  /** The id of the file (or, with `targetId`, of the version) to be made; for calls that may be repeated. */
+  /** The id of the file and of the version to be made; for calls that may be repeated. */
   readonly resourceUuid?: string | undefined;
   /** The same for the id of the upload. */
   readonly uploadUuid?: string | undefined;
@@ -76,7 +76,9 @@ export function createUploadMachine(dependencies: UploadMachineDependencies) {
 
   async function begin(target: UploadTarget, start: UploadStart): Promise<Upload> {
     const ids = newIds(target, newId);
-    const object = await vault.prepare(ids.objectId, `objects/${ids.fileId}/${ids.versionId}`);
+    // A call that is repeated must not meet what its first try has left in the bucket.
+    const leaf = target.isRepeated ? ids.objectId : ids.versionId;
+    const object = await vault.prepare(ids.objectId, `objects/${ids.fileId}/${leaf}`);
     const { contentType } = start;
     const metadata = objectMetadata(target, ids, object, start.sha256);
     const storeUploadId = start.inParts ? await vault.begin(object, { contentType, metadata }) : null;
@@ -183,12 +185,11 @@ function newIds(
 ): UploadIds & { uploadId: string } {
   const given = target.resourceUuid?.replaceAll('-', '');
   const own = (prefix: 'file' | 'ver') => (given === undefined ? newId(prefix) : `${prefix}_${given}`);
-  const isVersion = target.targetId !== undefined;
   return {
     uploadId: target.uploadUuid ? `upl_${target.uploadUuid.replaceAll('-', '')}` : newId('upl'),
     objectId: newId('obj'),
     fileId: target.targetId ?? own('file'),
-    versionId: isVersion ? own('ver') : newId('ver'),
+    versionId: own('ver'),
   };
 }
 

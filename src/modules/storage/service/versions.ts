@@ -6,6 +6,7 @@ import { type Actor, asUser, type Role } from '../ports/actor.ts';
 import type { FileRepository } from '../ports/files.ts';
 import type { ListedVersion, VersionRefusal, VersionRepository } from '../ports/versions.ts';
 import { hasContent } from './content.ts';
+import { eachInTurn } from './each-in-turn.ts';
 import { etagOf, matchesEtag } from './entity-tags.ts';
 import { found } from './files.ts';
 import { pageOf } from './page.ts';
@@ -119,8 +120,9 @@ function toVersion(version: ListedVersion): Version {
 export function createVersionRetention(repository: VersionRepository) {
   return {
     async run(): Promise<void> {
-      for (const driveId of await repository.drivesWithRetention(DRIVES_AT_ONCE))
+      await eachInTurn(await repository.drivesWithRetention(DRIVES_AT_ONCE), async (driveId) => {
         await repository.removeOld(driveId, VERSIONS_AT_ONCE);
+      });
     },
   };
 }

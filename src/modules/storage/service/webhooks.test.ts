@@ -357,6 +357,27 @@ describe('a delivery', () => {
     expect(await deliveries(user, id, '?state=delivered&limit=200')).toHaveLength(20);
   });
 
+  test('waits for transactions that are still running, and passes none of them', async () => {
+    const user = await system.newUser();
+    const path = newPath();
+    await hook(user, path);
+    const folder = await user.folder('f');
+    // As if begun now, and another one before it had not ended yet.
+    await system.query(`insert into storage.outbox (transaction_id, type, drive_id, file_id)
+      select (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 300)::text::xid8, 'file.changed', f.drive_id, f.id
+      from storage.files f where f.id = '${folder.slice(5)}'`);
+    const types = async () => {
+      await run();
+      return receiver.at(path).map(({ body }) => JSON.parse(body).type);
+    };
+    expect(await types()).toEqual(['folder.created']);
+    await user.folder('g');
+    expect(await types()).toEqual(['folder.created', 'folder.created']);
+    for (let transaction = 0; transaction < 310; transaction += 1)
+      await system.query('select pg_current_xact_id()');
+    expect(await types()).toEqual(['folder.created', 'folder.created', 'file.changed']);
+  });
+
   test('whose sender went away before it was noted comes again, under the same id', async () => {
     const user = await system.newUser();
     const path = newPath();

@@ -183,13 +183,23 @@ describe('an orphan', () => {
     expect(begun.status, JSON.stringify(begun.body)).toBe(201);
     const [row] = await system.query(`select object_key from storage.uploads where state = 'active'`);
     await put(String(row?.object_key), '0123456789');
+    const resumable = await user.call('POST', '/v1/tus', {
+      body: 'what is left of a part',
+      headers: {
+        'tus-resumable': '1.0.0',
+        'content-type': 'application/offset+octet-stream',
+        'upload-length': '100',
+      },
+    });
+    expect(resumable.status, JSON.stringify(resumable.body)).toBe(201);
     await put(KEY);
     expect((await check({ repair: true })).findings).toEqual([]);
     expect((await check(repair)).findings).toMatchObject([{ key: KEY }]);
     await check(repair);
     await system.runCron();
     expect([await exists(String(row?.object_key)), await exists(KEY)]).toEqual([true, false]);
-    await user.call('DELETE', `/v1/uploads/${begun.body.id}`);
+    for (const id of [begun.body.id, resumable.headers.get('location')?.split('/').at(-1)])
+      await user.call('DELETE', `/v1/uploads/${id}`);
     await system.runCron();
   });
 
