@@ -87,7 +87,13 @@ export interface UploadEnd {
   /** Where it goes: a new entry of this name, or a new version of a file that is there. */
   readonly target:
     | { readonly kind: 'create'; readonly name: string; readonly nameKey: string }
-    | { readonly kind: 'version'; readonly fileId: string; readonly expectedVersionId: string | null };
+    | {
+        readonly kind: 'version';
+        readonly fileId: string;
+        readonly expectedVersionId: string | null;
+        /** By this name it was found, where the upload goes: it must have it still. */
+        readonly foundAs?: string | undefined;
+      };
 }
 
 export interface UploadRepository {

@@ -104,8 +104,10 @@ function createStatement(defaults: QuotaDefaults, uploadId: string, end: UploadE
 }
 
 /** A file that was found by its name (`conflict: replace`) has it still, and is where it was. */
-const isMeant = (upload: SQL): SQL => sql`(${upload}.target_id is not null or
-  (f.name_key = ${upload}.name_key and f.place_id = coalesce(${upload}.parent_id, ${upload}.drive_id)))`;
+const isMeant = ({ target }: UploadEnd, upload: SQL): SQL =>
+  target.kind === 'create' || target.foundAs === undefined
+    ? sql`true`
+    : sql`(f.name_key = ${target.foundAs} and f.place_id = coalesce(${upload}.parent_id, ${upload}.drive_id))`;
 
 function versionStatement(defaults: QuotaDefaults, uploadId: string, end: UploadEnd): SQL {
   const { fileId, expectedVersionId } =
@@ -116,7 +118,7 @@ function versionStatement(defaults: QuotaDefaults, uploadId: string, end: Upload
       update storage.files f set current_version_id = upload.version_id, version_count = f.version_count + 1,
         size = ${end.size}::bigint, updated_at = now()
       from upload, storage.drives d where f.id = ${uuid(fileId)} and f.kind = 'file' and f.trashed_at is null
-        and d.id = f.drive_id and ${holds(defaults, end, sql`upload`)} and ${isMeant(sql`upload`)}
+        and d.id = f.drive_id and ${holds(defaults, end, sql`upload`)} and ${isMeant(end, sql`upload`)}
         and storage.rank_in(upload.user_id, f.scope_id) >= 3 and ${isLocked(sql`f.drive_id`)}
         and ${expectedVersionId === null ? sql`true` : sql`f.current_version_id = ${uuid(expectedVersionId)}`}
       returning f.id, f.version_count, f.drive_id, f.scope_id
@@ -137,7 +139,7 @@ function diagnosis(defaults: QuotaDefaults, uploadId: string, end: UploadEnd): S
   const there =
     target.kind === 'create'
       ? sql`left join storage.files f on f.id = u.parent_id and f.kind = 'folder' and f.trashed_at is null`
-      : sql`left join storage.files f on f.id = ${uuid(target.fileId)} and f.trashed_at is null and ${isMeant(sql`u`)}`;
+      : sql`left join storage.files f on f.id = ${uuid(target.fileId)} and f.trashed_at is null and ${isMeant(end, sql`u`)}`;
   return sql`
     select u.state, u.target_id, u.version_id, u.parent_id, f.id as there, f.kind,
       ${isLocked(sql`coalesce(f.drive_id, u.drive_id)`)} as locked,

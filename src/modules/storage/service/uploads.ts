@@ -242,7 +242,12 @@ async function commit(
       const sibling = await repository.sibling(placeId, nameKey(upload.name));
       if (sibling?.kind === 'folder') return 'name_conflict';
       target = sibling
-        ? { kind: 'version', fileId: sibling.id, expectedVersionId: null }
+        ? {
+            kind: 'version',
+            fileId: sibling.id,
+            expectedVersionId: null,
+            foundAs: nameKey(upload.name),
+          }
         : create(upload.name);
     } else return 'name_conflict';
   }
