@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import Uppy from '@uppy/core';
-import UppyTus from '@uppy/tus';
 import { type PreviousUpload, Upload, type UploadOptions } from 'tus-js-client';
 import { describe, expect, inject, it } from 'vitest';
 import { type Account, newAccount } from './harness/accounts.ts';
@@ -9,6 +7,7 @@ import { createClient } from './harness/client.ts';
 import { download, list } from './harness/files.ts';
 import { hangUpHalfWay, sendRaw } from './harness/raw-http.ts';
 import { until } from './harness/until.ts';
+import { uppyWithTus } from './harness/uppy.ts';
 
 const MIB = 1024 * 1024;
 const { url: origin, maxUploadBytes } = inject('installation');
@@ -88,7 +87,7 @@ describe('TUS', () => {
   it('takes several files at once from Uppy', async () => {
     const account = await newAccount(api);
     const { endpoint = '', headers = {} } = optionsOf(account, '');
-    const uppy = new Uppy({ autoProceed: false }).use(UppyTus, {
+    const uppy = await uppyWithTus({
       endpoint: endpoint ?? '',
       headers: { authorization: headers.authorization ?? '' },
       chunkSize: 2 * MIB,
@@ -97,8 +96,8 @@ describe('TUS', () => {
     const contents = Array.from({ length: 3 }, () => randomBytes(3 * MIB));
     contents.forEach((content, at) => {
       // In Node tus-js-client reads a Buffer where in a browser it reads a Blob; Uppy only asks for its size.
-      const data: unknown = Object.assign(content, { size: content.byteLength });
-      uppy.addFile({ name: `${at}.bin`, type: 'application/x-thing', data: data as Blob });
+      const data = Object.assign(content, { size: content.byteLength });
+      uppy.addFile({ name: `${at}.bin`, type: 'application/x-thing', data });
     });
     const result = await uppy.upload();
     expect(result?.failed).toEqual([]);

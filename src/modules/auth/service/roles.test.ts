@@ -169,7 +169,7 @@ describe('GET /v1/auth/permissions', () => {
       id,
       name: 'Research',
       role: 'viewer',
-      permissions: ['workspace:read'],
+      permissions: ['workspace:read', 'files:read'],
     });
     expect(body.groups).toContainEqual({ id: group.id, workspaceId: id, name: 'Editors' });
     expect(body.policies).toMatchObject({

@@ -162,7 +162,7 @@ describe('members', () => {
 
   test('a role that manages members gives nothing above itself, and moves nobody above it', async () => {
     await system.db.execute(sql`insert into auth.roles (scope, name, permissions) values
-      ('workspace', 'steward', '{workspace:read,members:write}')`);
+      ('workspace', 'steward', '{workspace:read,members:write,files:read,files:write}')`);
     const { id, at, people } = await workspaceOfFour(system);
     const steward = people.member;
     await people.owner.call('PATCH', at(`/members/${steward.id}`), { json: { role: 'steward' } });

@@ -179,7 +179,7 @@ describe('a change', () => {
     expect((await patch(user, a, { parentId: a })).body.code).toBe('folder_cycle');
     const both = await Promise.all([patch(user, a, { parentId: b }), patch(user, b, { parentId: a })]);
     expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
-    const ring = [];
+    const ring: string[] = [];
     for (let n = 0; n < 10; n += 1) ring.push(await user.folder(`ring-${n}`));
     const moves = Array.from({ length: 100 }, (_, n) => {
       const [folder, into] = [ring[n % 10] ?? '', ring[(n * 7 + 1) % 10] ?? ''];
