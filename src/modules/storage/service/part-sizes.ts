@@ -2,7 +2,6 @@
 export const MIB = 1024 * 1024;
 export const MAX_PARTS = 10_000;
 export const MIN_PART_BYTES = 5 * MIB;
-export const MAX_PART_BYTES = 5 * 1024 * MIB;
 export const MAX_OBJECT_BYTES = 5 * 1024 * 1024 * MIB;
 
 const USUAL_PART_BYTES = 16 * MIB;
