@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { z } from 'zod';
 
 // `npm test`: everything that has to hold before a change lands; `npm run test:quick`: what shows most mistakes. All steps run, whatever the earlier ones said.
@@ -50,15 +50,40 @@ const SELECTIONS: Readonly<Record<string, readonly Step[]>> = {
   e2e: END_TO_END,
 };
 
-interface Outcome {
-  readonly title: string;
+interface Counted {
   readonly passed: number;
   readonly failed: number;
+  /** What failed and why, for the end of the output: often nobody sees more of it than that. */
+  readonly failures: readonly string[];
+}
+
+interface Outcome extends Counted {
+  readonly title: string;
   readonly ok: boolean;
   readonly seconds: number;
 }
 
-const reportSchema = z.object({ numPassedTests: z.int(), numFailedTests: z.int() });
+const NOTHING_COUNTED: Counted = { passed: 0, failed: 0, failures: [] };
+const REASON_CHARS = 1_500;
+
+const reportSchema = z.object({
+  numPassedTests: z.int(),
+  numFailedTests: z.int(),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      message: z.string(),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).nullish(),
+        }),
+      ),
+    }),
+  ),
+});
 
 async function runStep({ title, command, project }: Step, folder: string): Promise<Outcome> {
   console.log(`\n=== ${title}`);
@@ -66,11 +91,11 @@ async function runStep({ title, command, project }: Step, folder: string): Promi
   const report = join(folder, `${project}.json`);
   const reporters = project ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`] : [];
   const code = await run([...command, ...reporters]);
-  const counted = project ? await readReport(report) : { passed: 0, failed: 0 };
+  const counted = project ? await readReport(report) : NOTHING_COUNTED;
   const ok = code === 0 && counted !== undefined;
   const seconds = (performance.now() - startedAt) / 1000;
   console.log(`--- ${title}: ${ok ? 'ok' : 'FAILED'} after ${seconds.toFixed(1)} s`);
-  return { title, passed: 0, failed: 0, ...counted, ok, seconds };
+  return { title, ...NOTHING_COUNTED, ...counted, ok, seconds };
 }
 
 function run([command = '', ...args]: readonly string[]): Promise<number> {
@@ -85,14 +110,25 @@ function run([command = '', ...args]: readonly string[]): Promise<number> {
 }
 
 /** Undefined when vitest did not get as far as writing one. */
-async function readReport(path: string): Promise<{ passed: number; failed: number } | undefined> {
+async function readReport(path: string): Promise<Counted | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const { numPassedTests, numFailedTests } = reportSchema.parse(JSON.parse(text));
-  return { passed: numPassedTests, failed: numFailedTests };
+  const { numPassedTests, numFailedTests, testResults } = reportSchema.parse(JSON.parse(text));
+  const failures = testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(ROOT, name);
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    // A file may fail without one of its tests: by its set-up.
+    if (failed.length === 0) return status === 'failed' ? [`${file}\n${message.slice(0, REASON_CHARS)}`] : [];
+    return failed.map(({ fullName, failureMessages }) =>
+      [`${file} > ${fullName}`, (failureMessages ?? []).join('\n').slice(0, REASON_CHARS)].join('\n'),
+    );
+  });
+  return { passed: numPassedTests, failed: numFailedTests, failures };
 }
 
 function summarise(outcomes: readonly Outcome[]): void {
+  for (const { title, failures } of outcomes)
+    for (const failure of failures) console.log(`\n=== failed in ${title}\n${failure}`);
   console.log('\n=== summary');
   for (const { title, ok, seconds, passed, failed } of outcomes) {
     const counts = passed + failed > 0 ? `${passed} passed, ${failed} failed` : '';

@@ -20,6 +20,14 @@ export type Fault =
   /** The answer without these headers. */
   | { kind: 'without'; headers: readonly string[] };
 
+/** One answer on its way through. */
+export interface Transfer {
+  readonly method: string;
+  readonly path: string;
+  /** Of its body, as far as it was passed on. */
+  bytesSent: number;
+}
+
 export interface FaultProxy {
   readonly endpoint: string;
   /** `METHOD /path` of every request, in order. */
@@ -27,7 +35,7 @@ export interface FaultProxy {
   /** Of bodies of answers, as far as they were passed on. */
   bytesSent: number;
   /** Answers that their receiver did not wait for the end of. */
-  abandoned: number;
+  readonly abandoned: Transfer[];
   /** Undefined: passed on as it is. */
   fault: (method: string, path: string) => Fault | undefined;
   close(): Promise<void>;
@@ -44,12 +52,14 @@ export async function startFaultProxy(port: number | (() => number)): Promise<Fa
       incoming.resume();
       outgoing.writeHead(fault.status).end(`<Error><Code>${fault.code}</Code></Error>`);
     } else if (fault?.kind !== 'hang') {
+      const transfer = { method, path, bytesSent: 0 };
       outgoing.on('close', () => {
-        if (!outgoing.writableFinished) proxy.abandoned += 1;
+        if (!outgoing.writableFinished) proxy.abandoned.push(transfer);
       });
       const target = typeof port === 'number' ? port : port();
       forward(target, incoming, outgoing, fault, (bytes) => {
         proxy.bytesSent += bytes;
+        transfer.bytesSent += bytes;
       });
     }
   });
@@ -57,7 +67,7 @@ export async function startFaultProxy(port: number | (() => number)): Promise<Fa
   const address = server.address();
   const proxy: FaultProxy = {
     bytesSent: 0,
-    abandoned: 0,
+    abandoned: [],
     endpoint: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
     requests,
     fault: () => undefined,

@@ -4,13 +4,13 @@ const AUTH = 'src/modules/auth';
 const ACCOUNTS = [`${AUTH}/service/accounts.test.ts`];
 const PASSWORDS = [`${AUTH}/service/passwords.test.ts`];
 const RULES = [`${AUTH}/service/password-rules.test.ts`];
-const SCRYPT = [`${AUTH}/adapters/scrypt-passwords.test.ts`];
+const SCRYPT = ['src/core/security/scrypt-passwords.test.ts'];
 
 export const PASSWORD_DEFECTS: readonly Defect[] = [
   {
     claim: 'S1',
     title: 'a password is cut off after 72 characters, as bcrypt does',
-    file: `${AUTH}/adapters/scrypt-passwords.ts`,
+    file: 'src/core/security/scrypt-passwords.ts',
     find: 'scrypt(password, salt, length,',
     replace: 'scrypt(password.slice(0, 72), salt, length,',
     tests: SCRYPT,
@@ -45,7 +45,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
   {
     claim: 'S2',
     title: 'a password is normalised before it is hashed',
-    file: `${AUTH}/adapters/scrypt-passwords.ts`,
+    file: 'src/core/security/scrypt-passwords.ts',
     find: 'scrypt(password, salt, length,',
     replace: "scrypt(password.normalize('NFKC'), salt, length,",
     tests: ACCOUNTS,
@@ -139,7 +139,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
   {
     claim: 'S5',
     title: 'scrypt with half of the work',
-    file: `${AUTH}/adapters/scrypt-passwords.ts`,
+    file: 'src/core/security/scrypt-passwords.ts',
     find: 'const ASVS: Parameters = { ln: 15,',
     replace: 'const ASVS: Parameters = { ln: 14,',
     tests: SCRYPT,
@@ -147,7 +147,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
   {
     claim: 'S5',
     title: 'every password has the same salt',
-    file: `${AUTH}/adapters/scrypt-passwords.ts`,
+    file: 'src/core/security/scrypt-passwords.ts',
     find: 'const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));',
     replace: 'const salt = new Uint8Array(SALT_BYTES);',
     tests: SCRYPT,
@@ -164,7 +164,7 @@ export const PASSWORD_DEFECTS: readonly Defect[] = [
   {
     claim: 'S6',
     title: 'an unknown address is refused without the work of a hash',
-    file: `${AUTH}/adapters/scrypt-passwords.ts`,
+    file: 'src/core/security/scrypt-passwords.ts',
     find: "await derive('', new Uint8Array(SALT_BYTES), parameters, KEY_BYTES);\n        return false;",
     replace: 'return false;',
     tests: ACCOUNTS,

@@ -3,8 +3,8 @@ import type { Database } from '../../../core/database/client.ts';
 import { newId } from '../../../core/database/columns.ts';
 import type { Guard } from '../../../core/http/authorize.ts';
 import type { Keyring } from '../../../core/security/keyring.ts';
+import { createScryptPasswords } from '../../../core/security/scrypt-passwords.ts';
 import { hashSecret, newSecret } from '../../../core/security/secret.ts';
-import { createLinkPasswords } from '../adapters/link-passwords.ts';
 import type { EntryRepository } from '../ports/entries.ts';
 import type { FileRepository } from '../ports/files.ts';
 import { createCommentRepository } from '../repository/comments.ts';
@@ -44,7 +44,7 @@ export interface SharingDependencies {
 export function createSharing(dependencies: SharingDependencies): Sharing {
   const { db, keyring, limiter, guard, ...rooms } = dependencies;
   const grants = createGrantRepository(db);
-  const passwords = createLinkPasswords();
+  const passwords = createScryptPasswords();
   return {
     grants: createGrantService({ grants, access: createAccessRepository(db), limiter, newId }),
     comments: createCommentService({ comments: createCommentRepository(db), grants, newId }),

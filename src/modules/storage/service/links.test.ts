@@ -463,7 +463,7 @@ describe('a password', () => {
       Array(3).fill([403, 'link_password_required']),
     );
     const [row] = await system.query(`select password_hash from storage.links where id = '${idToUuid(id)}'`);
-    expect(row?.password_hash).toMatch(/^scrypt-15-8-3\$/);
+    expect(row?.password_hash).toMatch(/^\$scrypt\$ln=15,r=8,p=3\$/);
     const wrong = await unlock(token, 'pass word');
     expect([wrong.status, wrong.body.code]).toEqual([403, 'link_password_wrong']);
     const [audit] = await system.query(`select result, reason, details::text as details from core.audit_events

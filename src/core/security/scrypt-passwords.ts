@@ -1,5 +1,12 @@
 import { scrypt, timingSafeEqual } from 'node:crypto';
-import type { Passwords } from '../ports/accounts.ts';
+
+export interface ScryptPasswords {
+  hash(password: string): Promise<string>;
+  /** False without a usable hash too, after as long. */
+  verify(password: string, phc: string | null | undefined): Promise<boolean>;
+  /** True for a hash with other parameters than new ones get. */
+  isOutdated(phc: string): boolean;
+}
 
 interface Parameters {
   readonly ln: number;
@@ -31,7 +38,7 @@ const PHC =
  *
  * @param today parameters of new hashes in place of ASVS's, for tests
  */
-export function createScryptPasswords(today: Partial<Parameters> = {}): Passwords {
+export function createScryptPasswords(today: Partial<Parameters> = {}): ScryptPasswords {
   const parameters = { ...ASVS, ...today };
   return {
     async hash(password) {
