@@ -20,6 +20,7 @@ import {
   letTimePass,
 } from '../harness/storage-truth.ts';
 import { until } from '../harness/until.ts';
+import { roomInWindow } from '../harness/windows.ts';
 import { fileSchema } from '../harness/wire.ts';
 
 const SEED = seedOfRun();
@@ -308,6 +309,7 @@ describe('Redis', () => {
     const { token } = bodyOf(answer, 201, linkSchema);
     const unlock = (password: string) =>
       api.call('POST', `/v1/shared-links/${token}/unlock`, { json: { password } });
+    await roomInWindow(900, 15);
     await whileHanging('redis', async () => {
       expect((await unlock('a good one')).status).toBe(200);
       const guesses: string[] = [];
