@@ -46,8 +46,8 @@ const variables = z.object({
     .int()
     .min(0)
     .default(24 * 3_600),
-  /** Every new object is read by the malware scanner of the sidecar. */
-  MALWARE_SCAN: z.enum(['on', 'off']).default('off'),
+  /** Every new object is read by the malware scanner of the sidecar; with `hold` nothing is handed out before that. */
+  MALWARE_SCAN: z.enum(['hold', 'on', 'off']).default('off'),
   /** Of a drive that says nothing else; 0 keeps the trash for ever. */
   TRASH_DAYS: z.coerce.number().int().min(0).default(30),
   /** What follows writes (webhooks, the journal, deletions in the bucket) is done at most this often in an isolate. */

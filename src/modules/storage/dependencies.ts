@@ -130,7 +130,7 @@ export function createStorageDependencies(env: object): StorageDependencies {
     mediaType: createMediaTypes(vault, ({ id }, error) =>
       logger.warn('media type not determined', { objectId: id, error: describeError(error) }),
     ),
-    scans: config.MALWARE_SCAN === 'on',
+    scans: config.MALWARE_SCAN !== 'off',
   });
   const deletions = createDeletions({
     repository: createDeletionRepository(db),
@@ -162,7 +162,11 @@ export function createStorageDependencies(env: object): StorageDependencies {
     vault,
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
   });
-  const downloads = createDownloadService({ files: fileRepository, vault });
+  const downloads = createDownloadService({
+    files: fileRepository,
+    vault,
+    holdsUnscanned: config.MALWARE_SCAN === 'hold',
+  });
   const zip = createZipService({ trees: createTreeRepository(db), downloads });
   const sidecar = createSidecarFiles({
     url: config.SIDECAR_URL,

@@ -20,6 +20,7 @@ export const storageError = defineErrors({
   content_missing: { status: 409, title: 'The bytes of this version are missing from the store' },
   content_corrupt: { status: 409, title: 'The bytes of this version are not those that were uploaded' },
   content_infected: { status: 409, title: 'The malware scanner has locked this version away' },
+  content_unscanned: { status: 409, title: 'The malware scanner has not looked at this version yet' },
   precondition_failed: { status: 412, title: 'The file has changed since' },
   file_too_large: { status: 413, title: 'The file is too large' },
   length_required: { status: 411, title: 'The length of the body has to be known' },

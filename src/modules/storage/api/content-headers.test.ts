@@ -17,7 +17,7 @@ function content(contentType: string, name = 'a'): LiveContent {
     version: {
       id: 'ver_1',
       number: 1,
-      object: { ...object, state: 'live', etag: 'e', sha256: '00'.repeat(32) },
+      object: { ...object, state: 'live', isUnscanned: false, etag: 'e', sha256: '00'.repeat(32) },
       contentType,
       label: null,
       createdBy: 'usr_1',

@@ -55,7 +55,8 @@ export function createUploading(config: StorageConfig, dependencies: UploadingDe
     repository: createObjectCheckRepository(db),
     vault,
     sidecar,
-    scans: config.MALWARE_SCAN === 'on',
+    scan: config.MALWARE_SCAN,
+    now: Date.now,
     onPostponed: (objectId, error) =>
       logger.warn('object not checked yet', { objectId, error: describeError(error) }),
     onUnscanned: (objectId, reason) => logger.warn('object not scanned', { objectId, reason }),
@@ -71,8 +72,8 @@ export function createUploading(config: StorageConfig, dependencies: UploadingDe
     }),
     maintenance: [
       { name: 'uploads', run: upkeep },
-      // What is to be scanned is scanned soon: it is handed out meanwhile.
-      { name: 'object checks', run: checks, afterWrites: config.MALWARE_SCAN === 'on' },
+      // What is to be scanned is scanned soon: it is handed out meanwhile, or somebody waits for it.
+      { name: 'object checks', run: checks, afterWrites: config.MALWARE_SCAN !== 'off' },
     ],
   };
 }

@@ -7,6 +7,8 @@ export interface StoredVersion {
   readonly number: number;
   readonly object: StoredObject & {
     readonly state: 'live' | 'missing' | 'corrupt' | 'infected';
+    /** It is to be read by the checks, and the scanner has never looked at it. */
+    readonly isUnscanned: boolean;
     /** Without quotes. */
     readonly etag: string;
     readonly sha256: string | null;

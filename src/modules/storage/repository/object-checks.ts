@@ -20,7 +20,7 @@ export function createObjectCheckRepository(db: Database): ObjectCheckRepository
           order by o.check_at limit ${limit} for update skip locked
         )
         update storage.objects o set check_attempts = o.check_attempts + 1,
-          check_at = now() + (least(120 * power(2, least(o.check_attempts, 8)), 21600) + o.size / 4194304) * interval '1 second'
+          check_at = now() + (least(120 * power(2, least(o.check_attempts, 5)), 3600) + o.size / 4194304) * interval '1 second'
         from due where o.id = due.id
         returning o.id, o.key, o.size, o.encryption, o.wrapped_key,
           case when o.verified_at is not null then o.sha256 end as sha256,

@@ -141,6 +141,7 @@ export const objectColumns = {
   wrappedKey: objects.wrappedKey,
   size: objects.size,
   state: objects.state,
+  isUnscanned: sql<boolean>`(${objects.checkAt} is not null and ${objects.scannedAt} is null)`,
   etag: objects.etag,
   sha256: objects.sha256,
 };

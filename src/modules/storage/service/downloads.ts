@@ -2,13 +2,15 @@ import { EnvelopeError } from '../../../core/objects/envelope.ts';
 import type { StoredObject, Vault } from '../../../core/objects/vault.ts';
 import { storageError } from '../errors.ts';
 import type { Actor } from '../ports/actor.ts';
-import type { FileRepository } from '../ports/files.ts';
+import type { FileRepository, StoredVersion } from '../ports/files.ts';
 import { hasContent, type LiveContent } from './content.ts';
 import { isActive } from './media-type.ts';
 
 export interface DownloadServiceDependencies {
   readonly files: Pick<FileRepository, 'content' | 'contentOfVersion' | 'suspectObject'>;
   readonly vault: Vault;
+  /** What the malware scanner has yet to look at is not handed out. */
+  readonly holdsUnscanned: boolean;
 }
 
 /** Bytes, `end` exclusive. */
@@ -21,13 +23,29 @@ export type DownloadService = ReturnType<typeof createDownloadService>;
 
 /** To begin a download with; one that has begun goes on. */
 const REDIRECT_SECONDS = 60;
+const RETRY_UNSCANNED_SECONDS = 5;
 /** A body is given up when its reader, or the store, is slower than this on the whole. */
 const GRACE_MS = 15 * 60_000;
 const SLOWEST_BYTES_PER_MS = 16;
 
 /** Bytes out. */
-export function createDownloadService({ files, vault }: DownloadServiceDependencies) {
+export function createDownloadService({ files, vault, holdsUnscanned }: DownloadServiceDependencies) {
+  /** @throws AppError why the content is not handed out */
+  function assertHandedOut({ state, isUnscanned }: StoredVersion['object'], detail?: string): void {
+    const about = detail === undefined ? {} : { detail };
+    if (state !== 'live') throw storageError(`content_${state}`, about);
+    if (holdsUnscanned && isUnscanned)
+      throw storageError('content_unscanned', { ...about, retryAfterSeconds: RETRY_UNSCANNED_SECONDS });
+  }
+
+  function live(content: LiveContent): LiveContent {
+    assertHandedOut(content.version.object);
+    return content;
+  }
+
   return {
+    assertHandedOut,
+
     /** @throws AppError file_not_found, not_a_file, or why the content is not handed out */
     async content(actor: Actor, fileId: string): Promise<LiveContent> {
       return live(hasContent(await files.content(actor, fileId)));
@@ -79,12 +97,6 @@ export function createDownloadService({ files, vault }: DownloadServiceDependenc
       return vault.presignGet(object, { seconds: REDIRECT_SECONDS, contentType, contentDisposition });
     },
   };
-}
-
-export function live(content: LiveContent): LiveContent {
-  const { state } = content.version.object;
-  if (state !== 'live') throw storageError(`content_${state}`);
-  return content;
 }
 
 function isWhole({ status, headers }: Response, size: number, span: Span | undefined): boolean {

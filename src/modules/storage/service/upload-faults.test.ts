@@ -214,6 +214,58 @@ test('what nobody has read is read later: digest, then malware; what is bad is l
   expect(rows).toEqual([{ n: 0 }]);
 });
 
+test('with MALWARE_SCAN=hold nothing is handed out before the scanner has looked at it, by whichever door', async () => {
+  const user = await system.newUser();
+  const earlier = await user.file('stored before there was a scanner');
+  const holding = system.withEnv({ MALWARE_SCAN: 'hold' });
+  const { token } = user;
+  const folder = await user.folder('folder');
+  const upload = async (name: string) =>
+    (
+      await holding.call('POST', `/v1/files?name=${encodeURIComponent(name)}&parentId=${folder}`, {
+        token,
+        body: name,
+      })
+    ).body;
+  const file = await upload('new.txt');
+  const link = await user.call('POST', `/v1/files/${file.id}/links`, { json: { mode: 'download' } });
+  const doors = [
+    `/v1/files/${file.id}/content`,
+    `/v1/files/${file.id}/content?redirect=true`,
+    `/v1/files/${file.id}/versions/${file.version.id}/content`,
+    `/v1/files/${folder}/zip`,
+    `/v1/shared-links/${link.body.token}/files/${file.id}/content`,
+  ];
+  const open = (path: string) => holding.call('GET', path, { token });
+  const held = async () => {
+    for (const path of doors) {
+      const { status, body, headers } = await open(path);
+      expect([status, body?.code, headers.get('retry-after')], path).toEqual([409, 'content_unscanned', '5']);
+    }
+  };
+  const run = async (scan: ScanResponse | undefined) => {
+    answers = scan && { digest: '', scan };
+    await system.query('update storage.objects set check_at = now() where check_at is not null');
+    await holding.runCron();
+  };
+  await held();
+  await run(undefined);
+  await held();
+  await run({ status: 'unscanned', reason: 'no_scanner' });
+  await held();
+  expect((await open(`/v1/files/${earlier}/content`)).status).toBe(200);
+
+  // More than are taken at once.
+  const more = await Promise.all(Array.from({ length: 11 }, (_, at) => upload(`more-${at}`)));
+  await run({ status: 'clean' });
+  for (const path of doors) expect([200, 302], path).toContain((await open(path)).status);
+  for (const { id } of more) expect((await open(`/v1/files/${id}/content`)).status).toBe(200);
+
+  const large = await upload('larger than the scanner takes');
+  await run({ status: 'unscanned', reason: 'too_large' });
+  expect((await open(`/v1/files/${large.id}/content`)).status).toBe(200);
+});
+
 test('what a reader finds damaged is read again, though it was read before: it is locked away, or served', async () => {
   const user = await system.newUser();
   const digest = createHash('sha256').update('content').digest('hex');

@@ -7,7 +7,7 @@ import type { DownloadService } from './downloads.ts';
 
 export interface ZipServiceDependencies {
   readonly trees: TreeRepository;
-  readonly downloads: Pick<DownloadService, 'bytes'>;
+  readonly downloads: Pick<DownloadService, 'assertHandedOut' | 'bytes'>;
 }
 
 export interface Zip {
@@ -42,7 +42,7 @@ export function createZipService({ trees, downloads }: ZipServiceDependencies) {
           detail: `An archive holds at most ${MAX_ZIP_ENTRIES} files and folders.`,
         });
       const entries = namedEntries(root, tree);
-      assertBounds(entries);
+      assertBounds(entries, downloads);
       const size = Number(predictLength(entries.map(({ path, entry }) => announced(path, entry))));
       return { name: `${root.name}.zip`, size, body: () => stream(entries, size, downloads) };
     },
@@ -81,13 +81,12 @@ function safeRoot(name: string): string {
   return name.replace(/^([a-z]):/i, '$1_');
 }
 
-function assertBounds(entries: readonly NamedEntry[]): void {
+function assertBounds(entries: readonly NamedEntry[], downloads: ZipServiceDependencies['downloads']): void {
   let bytes = 0;
   for (const { path, entry } of entries) {
     const { object } = entry;
     bytes += object?.size ?? 0;
-    if (object && object.state !== 'live')
-      throw storageError(`content_${object.state}`, { detail: `It is about ${path} in the folder.` });
+    if (object) downloads.assertHandedOut(object, `It is about ${path} in the folder.`);
   }
   if (bytes > MAX_ZIP_BYTES)
     throw storageError('zip_too_large', {
