@@ -4,7 +4,7 @@ import { type Client, createClient, refusal, textOf } from './harness/client.ts'
 import { upload } from './harness/files.ts';
 import { type Operation, operationsOf, readContract } from './harness/operations.ts';
 import { newPrincipal } from './harness/principals.ts';
-import { sendRaw } from './harness/raw-http.ts';
+import { overOneConnection, type RawRequest, sendRaw } from './harness/raw-http.ts';
 
 const installation = inject('installation');
 const api = createClient(installation.url);
@@ -208,6 +208,52 @@ describe('methods', () => {
         path,
       ).toEqual(names(get).filter((name) => name !== 'content-length'));
     }
+  });
+});
+
+describe('a connection', () => {
+  const body = new Uint8Array(30_000);
+  const length = { 'content-length': String(body.byteLength) };
+  const authorization = () => ({ authorization: `Bearer ${token}` });
+
+  it.each<[string, number, () => RawRequest]>([
+    ['an upload by a stranger', 401, () => ({ method: 'POST', path: '/v1/files?name=a', headers: length })],
+    [
+      'an upload to a folder that is not there',
+      404,
+      () => ({
+        method: 'POST',
+        path: `/v1/files?name=a&parentId=file_${'0'.repeat(32)}`,
+        headers: { ...authorization(), ...length },
+      }),
+    ],
+    [
+      'a new version of what has changed since',
+      412,
+      () => ({ method: 'PUT', path, headers: { ...authorization(), ...length, 'if-match': '"x"' } }),
+    ],
+    [
+      'bytes for an upload that there is not',
+      404,
+      () => ({
+        method: 'PATCH',
+        path: `/v1/tus/upl_${'0'.repeat(32)}`,
+        headers: {
+          ...authorization(),
+          ...length,
+          ...{ 'tus-resumable': '1.0.0', 'upload-offset': '0' },
+          'content-type': 'application/offset+octet-stream',
+        },
+      }),
+    ],
+    ['a body for no operation', 404, () => ({ method: 'POST', path: '/v1/nothing', headers: length })],
+  ])('is good for the next request when %s was refused', async (_, status, refused) => {
+    const next = { method: 'GET', path: '/healthz' };
+    const answers = await overOneConnection(installation.url, [{ ...refused(), body }, next]);
+    expect(answers).toEqual([
+      { status, isSameConnection: false },
+      { status: 200, isSameConnection: true },
+    ]);
   });
 });
 

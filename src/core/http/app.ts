@@ -6,6 +6,7 @@ import { ConfigError } from '../config/config.ts';
 import { createLogger, describeError, type Logger, type LogLevel } from '../telemetry/logger.ts';
 import { coreError } from './app-error.ts';
 import { problemResponse, toAppError } from './problem.ts';
+import { readUnreadBody } from './unread-body.ts';
 
 /** What the core middleware puts at the disposal of handlers. */
 export interface CoreVariables {
@@ -29,7 +30,8 @@ function refuseInvalid(target: string, error: z.core.$ZodError, requestId: strin
 }
 
 /**
- * The frame of every module's app: request id, one log line a request, problem documents for every refusal.
+ * The frame of every module's app: request id, one log line a request, problem documents for every refusal,
+ * after which the connection is good for the next request.
  * Paths are absolute; apps are composed by `fetch`, never by `app.route()`.
  */
 export function createHttpApp<Variables extends CoreVariables>(
@@ -43,6 +45,7 @@ export function createHttpApp<Variables extends CoreVariables>(
       result.success ? undefined : refuseInvalid(result.target, result.error, c.get('requestId')),
   });
   app.use(logRequests(module));
+  app.use(readUnreadBody);
   app.notFound((c) => {
     const allowed = METHODS.filter((method) =>
       app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method === method),

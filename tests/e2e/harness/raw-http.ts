@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, expectGuarantees } from './guarantees.ts';
 
 const HANG_UP_AFTER_MS = 200;
@@ -67,6 +68,41 @@ export function sendRaw(
     expectGuarantees(`${method} ${path}`, answer, method !== 'HEAD');
     return answer;
   });
+}
+
+const BETWEEN_MS = 100;
+
+/** One request after another, as a client sends them that keeps its connection; whether it could keep it. */
+export async function overOneConnection(
+  url: string,
+  requests: readonly RawRequest[],
+): Promise<{ readonly status: number; readonly isSameConnection: boolean }[]> {
+  const { hostname, port } = new URL(url);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const answers = [];
+  try {
+    for (const { method, path, headers = {}, body } of requests) {
+      const options = { hostname, port, method, path, headers, agent };
+      answers.push(
+        await new Promise<{ status: number; isSameConnection: boolean }>((resolve, reject) => {
+          const outgoing = request(options, (incoming) => {
+            incoming.resume();
+            incoming.on('error', reject);
+            incoming.on('end', () =>
+              resolve({ status: incoming.statusCode ?? 0, isSameConnection: outgoing.reusedSocket }),
+            );
+          });
+          outgoing.on('error', reject);
+          outgoing.end(body);
+        }),
+      );
+      // A connection that is closed after its answer is closed by then.
+      await sleep(BETWEEN_MS);
+    }
+  } finally {
+    agent.destroy();
+  }
+  return answers;
 }
 
 /** Announces a body, sends a part of it, and hangs up. Resolves when the connection is gone. */
