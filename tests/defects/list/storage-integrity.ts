@@ -98,7 +98,7 @@ export const STORAGE_INTEGRITY_DEFECTS: readonly Defect[] = [
     find: "select exists (select from storage.upkeep u where u.name = 'journal') and not ${IS_REBUILDING} as ours",
     replace: 'select true as ours',
     tests: [...FSCK, ...REBUILD],
-    by: 'of another database',
+    by: 'another database',
   },
   {
     claim: 'F7',
