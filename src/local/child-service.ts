@@ -19,6 +19,8 @@ export interface ChildService {
   readonly port: number;
   /** Of the process that runs now; it changes when the service was restarted. */
   pid(): number | undefined;
+  /** As a crash, for tests: resolves when the process is gone, with what starts it again, which nothing else does. */
+  crash(): Promise<() => Promise<void>>;
   stop(): Promise<void>;
 }
 
@@ -38,35 +40,48 @@ const readyLine = z.object({ ready: z.literal(true), port: z.int().positive() })
  * @throws ChildServiceError when the first start fails.
  */
 export async function startChildService(options: ChildServiceOptions): Promise<ChildService> {
-  let stopping = false;
+  let isKept = true;
   let failures = 0;
+  let nextStart: NodeJS.Timeout | undefined;
   let current = launch(options, 0);
   const port = await current.ready;
   watch();
 
+  function start(): void {
+    current = launch(options, port);
+    current.ready.catch(() => undefined);
+    watch();
+  }
+
   function watch(): void {
     const startedAt = Date.now();
     current.process.once('exit', () => {
-      if (stopping) return;
+      if (!isKept) return;
       failures = Date.now() - startedAt > 60_000 ? 1 : failures + 1;
       const delay = Math.min(MAX_RESTART_DELAY_MS, 250 * 2 ** failures);
-      setTimeout(() => {
-        if (stopping) return;
-        current = launch(options, port);
-        current.ready.catch(() => undefined);
-        watch();
-      }, delay);
+      nextStart = setTimeout(start, delay);
     });
+  }
+
+  function letGo(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    isKept = false;
+    clearTimeout(nextStart);
+    return end(current.process, signal);
   }
 
   return {
     name: options.name,
     port,
     pid: () => current.process.pid,
-    async stop() {
-      stopping = true;
-      await end(current.process);
+    async crash() {
+      await letGo('SIGKILL');
+      return async () => {
+        isKept = true;
+        start();
+        await current.ready;
+      };
     },
+    stop: () => letGo('SIGTERM'),
   };
 }
 
@@ -115,10 +130,10 @@ function waitUntilReady(name: string, child: ChildProcess, lastLine: () => strin
   });
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
+  child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await exited;
   clearTimeout(timer);

@@ -55,7 +55,11 @@ describe('npm start', () => {
     expect(family.length).toBeGreaterThanOrEqual(5);
     launcher.process.kill('SIGTERM');
     expect(await launcher.ended).toBe(0);
-    expect(await stillRunning(family)).toEqual([]);
+    await until(
+      () => stillRunning(family),
+      (running) => running.length === 0,
+      { withinMs: 5_000, what: 'all its processes to be gone' },
+    );
   };
 
   it('keeps its data from one run to the next, in whichever composition, and leaves no process behind', async () => {

@@ -46,19 +46,25 @@ beforeAll(async () => {
 });
 afterAll(() => system?.dispose());
 
+/** What fetch says of a connection that broke before the head of the answer, and in the middle of its body. */
+const BROKEN = ['fetch failed', 'terminated'];
+
 /** Again and again, until the connection breaks; whatever else goes wrong is an error. */
 async function untilCrash(work: (round: number) => Promise<void>): Promise<number> {
   for (let round = 0; ; round += 1)
     try {
       await work(round);
     } catch (error) {
-      if (error instanceof TypeError && error.message === 'fetch failed') return round;
+      if (error instanceof TypeError && BROKEN.includes(error.message)) return round;
       throw error;
     }
 }
 
+/** Work in three steps: it is prepared, it begins, and after the crash it says what holds. */
+type Work = (account: Account) => Promise<() => () => Promise<unknown>>;
+
 /** TUS: a piece that was acknowledged, and one on its way. */
-async function tusUpload(account: Account) {
+const tusUpload: Work = async (account) => {
   const content = bytes(18 * MIB);
   const begun = await account.api.call('POST', '/v1/tus', {
     headers: {
@@ -74,75 +80,81 @@ async function tusUpload(account: Account) {
     body: content.slice(0, 6 * MIB),
   });
   expect(first.status).toBe(204);
-  const sender = sendSlowly(
-    account.api.url,
-    {
-      ...{ method: 'PATCH', path, body: content.subarray(6 * MIB) },
-      headers: {
-        ...CHUNK,
-        authorization: `Bearer ${account.tokens.accessToken}`,
-        'upload-offset': String(6 * MIB),
+  return () => {
+    const sender = sendSlowly(
+      account.api.url,
+      {
+        ...{ method: 'PATCH', path, body: content.subarray(6 * MIB) },
+        headers: {
+          ...CHUNK,
+          authorization: `Bearer ${account.tokens.accessToken}`,
+          'upload-offset': String(6 * MIB),
+        },
       },
-    },
-    20,
-  );
-
-  return async () => {
-    expect(await sender.ended).toBeUndefined();
-    const head = await account.api.call('HEAD', path, { headers: VERSION });
-    const offset = Number(head.headers.get('upload-offset'));
-    expect(offset).toBeGreaterThanOrEqual(6 * MIB);
-    expect(offset).toBeLessThanOrEqual(6 * MIB + sender.sent());
-    const last = await until(
-      () =>
-        account.api.call('PATCH', path, {
-          headers: { ...CHUNK, 'upload-offset': String(offset) },
-          body: content.slice(offset),
-        }),
-      ({ status }) => status !== 423,
-      { withinMs: 20_000, everyMs: 1_000, what: 'the lease of the writer that died' },
+      20,
     );
-    expect([last.status, textOf(last)]).toEqual([204, '']);
-    const fileId = last.headers.get('content-location')?.split('/').at(-1) ?? '';
-    kept.set(fileId, { account, sha256: sha256(content) });
+
+    return async () => {
+      expect(await sender.ended).toBeUndefined();
+      const head = await account.api.call('HEAD', path, { headers: VERSION });
+      const offset = Number(head.headers.get('upload-offset'));
+      expect(offset).toBeGreaterThanOrEqual(6 * MIB);
+      expect(offset).toBeLessThanOrEqual(6 * MIB + sender.sent());
+      const send = (body: Uint8Array<ArrayBuffer>) =>
+        account.api.call('PATCH', path, { headers: { ...CHUNK, 'upload-offset': String(offset) }, body });
+      // Nothing at first: of a body that is refused the connection may break.
+      await until(
+        () => send(new Uint8Array()),
+        ({ status }) => status !== 423,
+        { withinMs: 20_000, everyMs: 500, what: 'the lease of the writer that died' },
+      );
+      const last = await send(content.slice(offset));
+      expect([last.status, textOf(last)]).toEqual([204, '']);
+      const fileId = last.headers.get('content-location')?.split('/').at(-1) ?? '';
+      kept.set(fileId, { account, sha256: sha256(content) });
+    };
   };
-}
+};
 
 /** In parts: two that the store has, one on its way; or, `completing`, all of them and the completion on its way. */
-async function multipartUpload(account: Account, name: string, completing: boolean) {
-  const content = bytes(3 * PART_BYTES + 11);
-  const json = { name, size: content.byteLength, partBytes: PART_BYTES };
-  const { id } = bodyOf(await account.api.call('POST', '/v1/uploads', { json }), 201, uploadIdSchema);
-  const path = `/v1/uploads/${id}`;
-  const send = async (numbers: number[]) => {
-    const urls = await account.api.call('POST', `${path}/parts`, { json: { numbers } });
-    for (const { number, url } of bodyOf(urls, 200, partUrlsSchema).items) {
-      const body = content.slice((number - 1) * PART_BYTES, number * PART_BYTES);
-      expect((await fetch(url, { method: 'PUT', body })).status).toBe(200);
-    }
-  };
-  const complete = () => account.api.call('POST', `${path}/complete`, { json: {} });
-  await send(completing ? [1, 2, 3, 4] : [2, 4]);
-  const rest = (completing ? complete() : untilCrash(() => send([1]))).catch(() => undefined);
+const multipartUpload =
+  (name: string, completing: boolean): Work =>
+  async (account) => {
+    const content = bytes(3 * PART_BYTES + 11);
+    const json = { name, size: content.byteLength, partBytes: PART_BYTES };
+    const { id } = bodyOf(await account.api.call('POST', '/v1/uploads', { json }), 201, uploadIdSchema);
+    const path = `/v1/uploads/${id}`;
+    const send = async (numbers: number[]) => {
+      const urls = await account.api.call('POST', `${path}/parts`, { json: { numbers } });
+      for (const { number, url } of bodyOf(urls, 200, partUrlsSchema).items) {
+        const body = content.slice((number - 1) * PART_BYTES, number * PART_BYTES);
+        expect((await fetch(url, { method: 'PUT', body })).status).toBe(200);
+      }
+    };
+    const complete = () => account.api.call('POST', `${path}/complete`, { json: {} });
+    await send(completing ? [1, 2, 3, 4] : [2, 4]);
+    return () => {
+      const rest = (completing ? complete() : untilCrash(() => send([1]))).catch(() => undefined);
 
-  return async () => {
-    await rest;
-    const status = bodyOf(await account.api.call('GET', path), 200, receivedSchema);
-    if (status.state === 'active') {
-      const has = (number: number) =>
-        status.received.parts.some(([from, to]) => from <= number && number <= to);
-      expect(has(2) && has(4)).toBe(true);
-      await send([1, 3].filter((number) => !has(number)));
-    }
-    const file = bodyOf(await complete(), 201, fileSchema);
-    kept.set(file.id, { account, sha256: sha256(content) });
-    const { items } = await list(account.api, { limit: '200' });
-    expect(items.filter((item) => item.name === name).map((item) => item.id)).toEqual([file.id]);
+      return async () => {
+        await rest;
+        const status = bodyOf(await account.api.call('GET', path), 200, receivedSchema);
+        if (status.state === 'active') {
+          const has = (number: number) =>
+            status.received.parts.some(([from, to]) => from <= number && number <= to);
+          expect(has(2) && has(4)).toBe(true);
+          await send([1, 3].filter((number) => !has(number)));
+        }
+        const file = bodyOf(await complete(), 201, fileSchema);
+        kept.set(file.id, { account, sha256: sha256(content) });
+        const { items } = await list(account.api, { limit: '200' });
+        expect(items.filter((item) => item.name === name).map((item) => item.id)).toEqual([file.id]);
+      };
+    };
   };
-}
 
 /** Through the edge: small files, each acknowledged or not, and a large one that cannot come to its end. */
-function edgeUploads(account: Account) {
+const edgeUploads: Work = async (account) => () => {
   const large = sendSlowly(
     account.api.url,
     {
@@ -169,9 +181,9 @@ function edgeUploads(account: Account) {
     if (last) expect(last.sha256).toBe(sha256(contents[rounds] ?? ''));
     return rounds;
   };
-}
+};
 
-async function copies(account: Account) {
+const copies: Work = async (account) => {
   const source = await makeFolder(account.api, 'source');
   const digests = new Map<string, string>();
   for (let at = 0; at < FILES_IN_FOLDER; at += 1) {
@@ -180,32 +192,34 @@ async function copies(account: Account) {
     const file = await upload(account.api, `file-${at}`, content, source.id);
     kept.set(file.id, { account, sha256: sha256(content) });
   }
-  const done: string[] = [];
-  const copying = untilCrash(async (round) => {
-    const json = { name: `copy-${round}` };
-    const answer = await account.api.call('POST', `/v1/files/${source.id}/copy`, { json });
-    done.push(bodyOf(answer, 201, fileSchema).id);
-    await sleep(50);
-  });
+  return () => {
+    const done: string[] = [];
+    const copying = untilCrash(async (round) => {
+      const json = { name: `copy-${round}` };
+      const answer = await account.api.call('POST', `/v1/files/${source.id}/copy`, { json });
+      done.push(bodyOf(answer, 201, fileSchema).id);
+      await sleep(50);
+    });
 
-  return async () => {
-    await copying;
-    const { items } = await list(account.api, { kind: 'folder', limit: '200' });
-    const found = items.filter(({ name }) => name.startsWith('copy-'));
-    expect(found.map(({ id }) => id)).toEqual(expect.arrayContaining(done));
-    // One more may be there that nobody heard of: whole.
-    for (const folder of found) {
-      const inside = await list(account.api, { parentId: folder.id, limit: '200' });
-      expect(new Map(inside.items.map((file) => [file.name, file.sha256]))).toEqual(digests);
-    }
-    for (const { id, name } of (await list(account.api, { parentId: done.at(-1) ?? source.id })).items)
-      kept.set(id, { account, sha256: digests.get(name) ?? '' });
-    return done.length;
+    return async () => {
+      await copying;
+      const { items } = await list(account.api, { kind: 'folder', limit: '200' });
+      const found = items.filter(({ name }) => name.startsWith('copy-'));
+      expect(found.map(({ id }) => id)).toEqual(expect.arrayContaining(done));
+      // One more may be there that nobody heard of: whole.
+      for (const folder of found) {
+        const inside = await list(account.api, { parentId: folder.id, limit: '200' });
+        expect(new Map(inside.items.map((file) => [file.name, file.sha256]))).toEqual(digests);
+      }
+      for (const { id, name } of (await list(account.api, { parentId: done.at(-1) ?? source.id })).items)
+        kept.set(id, { account, sha256: digests.get(name) ?? '' });
+      return done.length;
+    };
   };
-}
+};
 
 /** Deleting for good; each bin shares an object with a file that stays. */
-async function purges(account: Account) {
+const purges: Work = async (account) => {
   const stays = await upload(account.api, 'stays.bin', 'the bytes that stay');
   kept.set(stays.id, { account, sha256: sha256('the bytes that stay') });
   const bins: string[] = [];
@@ -227,7 +241,16 @@ async function purges(account: Account) {
     });
     return () => purging;
   };
-}
+};
+
+const WORKS: readonly Work[] = [
+  copies,
+  tusUpload,
+  multipartUpload('parts.bin', false),
+  multipartUpload('completed.bin', true),
+  edgeUploads,
+  purges,
+];
 
 async function expectAllKept(): Promise<void> {
   const left = [...kept];
@@ -252,15 +275,9 @@ describe('a power cut', () => {
     `%i ms into everything at once loses nothing that was acknowledged (SEED=${SEED})`,
     async (afterMs) => {
       const account = await newAccount(createClient(system.stack.url));
-      const purge = await purges(account);
-      const started = [
-        await copies(account),
-        await tusUpload(account),
-        await multipartUpload(account, 'parts.bin', false),
-        await multipartUpload(account, 'completed.bin', true),
-        edgeUploads(account),
-        purge(),
-      ];
+      const prepared: Awaited<ReturnType<Work>>[] = [];
+      for (const work of WORKS) prepared.push(await work(account));
+      const started = prepared.map((begin) => begin());
       await sleep(afterMs);
       await system.crash();
       for (const check of started) await check();

@@ -387,7 +387,8 @@ describe('ending a session', () => {
     const loggedOutAt = Date.now();
     while ((await statusOf(account.accessToken, elsewhere)) === 200)
       await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(Date.now() - loggedOutAt).toBeLessThan(1_300);
+    // The second, and what a busy machine takes to ask.
+    expect(Date.now() - loggedOutAt).toBeLessThan(3_000);
   });
 });
 

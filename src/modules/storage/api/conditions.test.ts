@@ -133,7 +133,7 @@ describe('ranges of 100 bytes', () => {
       expect(told(verdict({ range: `bytes=${tiny}` }))).toBe('200');
       expect(told(verdict({ range: `bytes=${overlapping}` }))).toBe('200');
     }
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 });
 
