@@ -11,6 +11,15 @@ const ROTATION = [`${STORAGE}/service/key-rotation.test.ts`];
 /** That database and bucket agree, and that either explains itself. */
 export const STORAGE_INTEGRITY_DEFECTS: readonly Defect[] = [
   {
+    claim: 'S43',
+    title: 'what was lost and found again is handed out without a scan',
+    file: REPOSITORY,
+    find: 'set state = ${state}, state_reason = ${reason}\n',
+    replace: 'set state = ${state}, state_reason = ${reason}, check_at = null\n',
+    tests: [`${STORAGE}/service/upload-faults.test.ts`],
+    by: 'with MALWARE_SCAN=hold nothing is handed out before the scanner has looked at it, by whichever door',
+  },
+  {
     claim: 'F14',
     title: 'a flipped byte is not found by reading',
     file: EXAMINE,

@@ -13,6 +13,6 @@ export interface ObjectCheckRepository {
   claim(limit: number): Promise<DueObject[]>;
   /** Read, and found to be what it should be. @param scanned by the malware scanner too */
   verified(objectId: string, sha256: string, scanned: boolean): Promise<void>;
-  /** Locked away, with an event for each version that shows it. */
+  /** Locked away, with an event for each version that shows it. What comes back has its check still before it. */
   refused(objectId: string, state: 'missing' | 'corrupt' | 'infected', reason: string): Promise<void>;
 }

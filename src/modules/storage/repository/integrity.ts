@@ -91,7 +91,7 @@ export function createIntegrityRepository(db: Database): IntegrityRepository {
     async refuse(objectId, state, reason) {
       const { rows } = await db.execute(sql`
         with changed as (
-          update storage.objects o set state = ${state}, state_reason = ${reason}, check_at = null
+          update storage.objects o set state = ${state}, state_reason = ${reason}
           where o.id = ${uuid(objectId)} and o.state in ('live', 'missing', 'corrupt') and o.state <> ${state} returning o.id
         ), audited as (${auditRows(bySystem(`content.${state}`, objectId, reason), sql`from changed`)}),
         told as (${events('content.refused', sql`jsonb_build_object('state', ${state}::text, 'reason', ${reason}::text)`)})

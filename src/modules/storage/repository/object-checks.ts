@@ -48,7 +48,8 @@ export function createObjectCheckRepository(db: Database): ObjectCheckRepository
       } as const;
       await db.execute(sql`
         with changed as (
-          update storage.objects o set state = ${state}, state_reason = ${reason}, check_at = null
+          update storage.objects o set state = ${state}, state_reason = ${reason},
+            check_at = ${state === 'infected' ? sql`null` : sql`o.check_at`}
           where o.id = ${uuid(objectId)} and o.state = 'live' returning o.id
         ), audited as (${auditRows({ ...audited, address: null, requestId: null }, sql`from changed`)} returning 1)
         ${events('content.refused', sql`jsonb_build_object('state', ${state}::text, 'reason', ${reason}::text)`)}`);

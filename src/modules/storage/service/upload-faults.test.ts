@@ -8,6 +8,7 @@ import { type Fault, type FaultProxy, startFaultProxy } from '../../../local/s3/
 import { createUploadPartsRepository } from '../repository/upload-parts.ts';
 import { createUploadUpkeepRepository } from '../repository/upload-upkeep.ts';
 import { createUploadRepository } from '../repository/uploads.ts';
+import { startIntegrity } from '../testing/test-integrity.ts';
 import { startTestSystem, type TestSystem, type TestUser } from '../testing/test-system.ts';
 import { createUploadUpkeep } from './upload-upkeep.ts';
 
@@ -209,7 +210,7 @@ test('what nobody has read is read later: digest, then malware; what is bad is l
   await scanning.runCron();
   expect(await stateOf(user, clean.body.id)).toMatchObject({ content: 'live' });
   const rows = await system.query(
-    'select count(*)::int as n from storage.objects where check_at is not null',
+    "select count(*)::int as n from storage.objects where check_at is not null and state = 'live'",
   );
   expect(rows).toEqual([{ n: 0 }]);
 });
@@ -272,6 +273,28 @@ test('with MALWARE_SCAN=hold nothing is handed out before the scanner has looked
   const large = await upload('larger than the scanner takes');
   await run({ status: 'unscanned', reason: 'too_large' });
   await expect.poll(() => statuses([`/v1/files/${large.id}/content`]), wait).toEqual([200]);
+
+  // Gone and found again by fsck is not scanned.
+  answers = undefined;
+  const lost = await upload('lost for a while');
+  const [row] = await system.query(
+    `select o.key from storage.objects o join storage.versions v on v.object_id = o.id
+       where v.file_id = '${uuidOf(lost.id)}'`,
+  );
+  const key = String(row?.key);
+  const bytes = new TextEncoder().encode('lost for a while');
+  const metadata = (await system.store.head(key))?.metadata ?? {};
+  await system.store.delete(key);
+  const { fsck } = startIntegrity(system);
+  const repair = { deep: false, repair: true, after: '', limit: 1_000, timeMs: 60_000 };
+  const opened = async () => (await open(`/v1/files/${lost.id}/content`)).body?.code;
+  await fsck.step(repair);
+  expect(await opened()).toBe('content_missing');
+  await system.store.put(key, bytes, { size: bytes.byteLength, contentType: 'text/plain', metadata });
+  expect(await fsck.step(repair)).toMatchObject({ repaired: 1 });
+  expect(await opened()).toBe('content_unscanned');
+  await run({ status: 'clean' });
+  await expect.poll(() => statuses([`/v1/files/${lost.id}/content`]), wait).toEqual([200]);
 });
 
 test('what a reader finds damaged is read again, though it was read before: it is locked away, or served', async () => {
