@@ -1,5 +1,4 @@
 import { mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +6,7 @@ import { build } from 'esbuild';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import { z } from 'zod';
 import { type Stack, startStack } from '../src/local/stack.ts';
+import { findFreePort } from '../src/local/testing/free-port.ts';
 import type { Composition } from '../src/local/workers.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -39,7 +39,7 @@ export async function withEnvironment<T>(
       dataDir,
       modelCacheDir: join(ROOT, '.data/models'),
       bundleDir: join(ROOT, 'dist/bench-bundles'),
-      port: await freePort(),
+      port: await findFreePort(),
       log: () => undefined,
       bindings,
     });
@@ -142,15 +142,4 @@ export function watchMemory(pid: number): { peak(): number; current(): Promise<n
     peak = Math.max(peak, await current().catch(() => 0));
   }, 25);
   return { peak: () => peak, current, stop: () => clearInterval(timer) };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

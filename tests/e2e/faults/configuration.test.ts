@@ -1,8 +1,9 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { findFreePort } from '../../../src/local/testing/free-port.ts';
 import { descendantsOf, endAll, type Launcher, launch } from '../harness/launcher.ts';
-import { BUNDLE_DIR, findFreePort, makeTemporaryFolder } from '../harness/local-stack.ts';
+import { BUNDLE_DIR, makeTemporaryFolder } from '../harness/local-stack.ts';
 
 let folder: string;
 let started: Launcher[];

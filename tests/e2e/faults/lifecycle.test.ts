@@ -1,6 +1,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findFreePort } from '../../../src/local/testing/free-port.ts';
 import { newAccount } from '../harness/accounts.ts';
 import { bodyOf, createClient } from '../harness/client.ts';
 import { analysed, download, upload } from '../harness/files.ts';
@@ -14,7 +15,7 @@ import {
   readyUrl,
   stillRunning,
 } from '../harness/launcher.ts';
-import { BUNDLE_DIR, findFreePort, makeTemporaryFolder } from '../harness/local-stack.ts';
+import { BUNDLE_DIR, makeTemporaryFolder } from '../harness/local-stack.ts';
 import { namesFound, search } from '../harness/search.ts';
 import { until } from '../harness/until.ts';
 import { tokensSchema } from '../harness/wire.ts';

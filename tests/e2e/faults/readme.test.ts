@@ -3,14 +3,9 @@ import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findFreePort } from '../../../src/local/testing/free-port.ts';
 import { descendantsOf, endAll, type ProcessEntry, stillRunning } from '../harness/launcher.ts';
-import {
-  BUNDLE_DIR,
-  findFreePort,
-  MODEL_CACHE_DIR,
-  makeTemporaryFolder,
-  ROOT,
-} from '../harness/local-stack.ts';
+import { BUNDLE_DIR, MODEL_CACHE_DIR, makeTemporaryFolder, ROOT } from '../harness/local-stack.ts';
 import { until } from '../harness/until.ts';
 
 /** The shell block that the README marks as its tour, for another port and data folder. */

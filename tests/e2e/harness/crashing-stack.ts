@@ -1,13 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { type Stack, startStack } from '../../../src/local/stack.ts';
+import { findFreePort } from '../../../src/local/testing/free-port.ts';
 import { descendantsOf, endAll } from './launcher.ts';
-import {
-  BUNDLE_DIR,
-  findFreePort,
-  MODEL_CACHE_DIR,
-  makeTemporaryFolder,
-  type TestStackOptions,
-} from './local-stack.ts';
+import { BUNDLE_DIR, MODEL_CACHE_DIR, makeTemporaryFolder, type TestStackOptions } from './local-stack.ts';
 
 /** The real system in a data folder that outlives it, at an address that stays. */
 export interface CrashingStack {

@@ -1,9 +1,8 @@
-import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Stack, type StackOptions, startStack } from '../../../src/local/stack.ts';
+import { findFreePort } from '../../../src/local/testing/free-port.ts';
 import { until } from './until.ts';
 
 export const ROOT = join(import.meta.dirname, '../../..');
@@ -69,23 +68,4 @@ export async function waitForModel(stack: Stack): Promise<boolean> {
 
 export function makeTemporaryFolder(name: string): Promise<string> {
   return mkdtemp(join(tmpdir(), `acs-e2e-${name}-`));
-}
-
-/**
- * Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 elsewhere): one of those may
- * be taken by a connection before the system under test has come to listen on it.
- */
-export async function findFreePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_000);
-    if (await isFree(port)) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
 }

@@ -59,8 +59,7 @@ async function download(user: TestUser, id: string): Promise<Uint8Array> {
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-/** All that is in the bucket. */
-/** The journal is another room's. */
+/** All that is in the bucket, but for the journal, which is another room's. */
 const keys = async () =>
   (await system.store.list({ prefix: '', limit: 1_000 })).objects
     .map(({ key }) => key)
