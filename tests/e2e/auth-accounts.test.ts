@@ -17,7 +17,7 @@ const refusedSoon = (client: Client) =>
   until(
     async () => refusal(await client.call('GET', '/v1/auth/me')),
     (answer) => answer === '401 unauthorized',
-    { withinMs: 2_000, everyMs: 50, what: 'the session to end' },
+    { withinMs: 10_000, everyMs: 50, what: 'the session to end' },
   );
 
 let account: Account;

@@ -30,7 +30,7 @@ const refusedSoon = (key: string, expected = '401 unauthorized') =>
   until(
     async () => refusal(await api.as(key).call('GET', '/v1/files')),
     (answer) => answer === expected,
-    { withinMs: 2_000, everyMs: 50, what: 'the key to be refused' },
+    { withinMs: 10_000, everyMs: 50, what: 'the key to be refused' },
   );
 
 describe('an API key', () => {

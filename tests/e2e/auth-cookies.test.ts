@@ -138,7 +138,7 @@ describe('our own page', () => {
     await until(
       async () => refusal(await api.call('GET', '/v1/auth/me', { headers: { cookie: jar } })),
       (seen) => seen === '401 unauthorized',
-      { withinMs: 2_000, everyMs: 50, what: 'the cookie to be refused' },
+      { withinMs: 10_000, everyMs: 50, what: 'the cookie to be refused' },
     );
     expect(refusal(await api.call('POST', '/v1/auth/refresh', { json: {}, headers }))).toBe(
       '401 invalid_refresh_token',

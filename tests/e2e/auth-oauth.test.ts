@@ -91,7 +91,7 @@ describe('a program', () => {
     await until(
       async () => refusal(await api.as(next.access_token).call('GET', '/v1/auth/me')),
       (answer) => answer === '401 unauthorized',
-      { withinMs: 2_000, everyMs: 50, what: 'the access token to be refused' },
+      { withinMs: 10_000, everyMs: 50, what: 'the access token to be refused' },
     );
   });
 

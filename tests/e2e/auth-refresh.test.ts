@@ -19,7 +19,7 @@ const ended = (accessToken: string) =>
   until(
     () => me(accessToken),
     (answer) => answer === '401 unauthorized',
-    { withinMs: 2_000, everyMs: 50, what: 'the session to end' },
+    { withinMs: 10_000, everyMs: 50, what: 'the session to end' },
   );
 /** The session of an access token, as its row has it. */
 const sessionOf = ({ accessToken }: Tokens): string => {
@@ -151,7 +151,7 @@ describe('a session', () => {
     await until(
       () => me(tokens.accessToken),
       (answer) => answer.startsWith('401'),
-      { withinMs: 2_000, everyMs: 50, what: 'the access token to end with its session' },
+      { withinMs: 10_000, everyMs: 50, what: 'the access token to end with its session' },
     );
   });
 

@@ -151,7 +151,7 @@ describe('logging out', () => {
     await until(
       async () => refusal(await account.api.call('GET', '/v1/auth/me')),
       (answer) => answer === '401 unauthorized',
-      { withinMs: 2_000, everyMs: 50, what: 'the access token to be refused' },
+      { withinMs: 10_000, everyMs: 50, what: 'the access token to be refused' },
     );
     expect(refusal(await refresh(account.tokens.refreshToken))).toBe('401 invalid_refresh_token');
   });

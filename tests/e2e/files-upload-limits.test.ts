@@ -90,7 +90,7 @@ describe('an upload that breaks off half-way', () => {
     await until(
       () => post(account.api, 'whole.txt', 'whole'),
       ({ status }) => status === 201,
-      { withinMs: 2_000, what: 'an upload after broken ones' },
+      { withinMs: 10_000, what: 'an upload after broken ones' },
     );
     expect(await namesIn(account.api)).toEqual(['whole.txt']);
   });

@@ -81,6 +81,11 @@ describe('the signing keys, rotated under load', () => {
     const accounts = await people();
     const admin = api.as((await newPrincipal(installation, { role: 'admin' })).token);
     const running = load(accounts, () => [api]);
+    await until(
+      async () => running.kids.size,
+      (size) => size === 1,
+      { withinMs: 30_000, what: 'the first key to sign' },
+    );
     for (let rotation = 1; rotation <= 3; rotation += 1) {
       const before = running.kids.size;
       expect((await admin.call('POST', '/v1/admin/signing-keys/rotate')).status).toBe(200);
@@ -93,7 +98,7 @@ describe('the signing keys, rotated under load', () => {
       await until(
         async () => running.kids.size,
         (size) => size > before,
-        { withinMs: 10_000, what: 'the new key to sign' },
+        { withinMs: 30_000, what: 'the new key to sign' },
       );
       await sleep(500);
     }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startIntegrity } from '../../testing/test-integrity.ts';
@@ -42,13 +42,8 @@ const events = async (fileId: string) =>
 
 /** The one file below the stand-in that has this content. */
 function blobWith(content: string): string {
-  const folder = join(dataDir, 'blobs');
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  );
-  const found = files
-    .map((file) => join(file.parentPath, file.name))
-    .filter((path) => readFileSync(path, 'utf8') === content);
+  // Others may be deleted between the list and the look.
+  const found = blobsOf().filter((path) => existsSync(path) && readFileSync(path, 'utf8') === content);
   if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} blobs hold ${content}`);
   return found[0];
 }
