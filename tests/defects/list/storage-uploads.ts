@@ -29,6 +29,15 @@ export const STORAGE_UPLOAD_DEFECTS: readonly Defect[] = [
     by: 'refuses parts that are not as announced; the upload can be mended',
   },
   {
+    claim: 'F16',
+    title: 'an upload that was put together already seems to have no bytes',
+    file: `${STORAGE}/service/multipart-uploads.ts`,
+    find: 'if (listed !== undefined || !(await assembly.isAssembled(upload, size))) return listed ?? [];',
+    replace: 'if (size !== null) return listed ?? [];',
+    tests: FAULTS,
+    by: 'is completed once and never short of bytes',
+  },
+  {
     claim: 'S26',
     title: 'uploads of others are found by their id',
     file: PARTS,

@@ -35,6 +35,7 @@ export function createAssembly({ vault, uploads }: AssemblyDependencies) {
   }
 
   return {
+    isAssembled,
     /**
      * @param choose of the parts that the store has, those that make the whole; may refuse
      * @throws AppError the upload being active still, but for a wrong digest and for bytes that are gone

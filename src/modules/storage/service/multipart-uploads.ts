@@ -38,6 +38,8 @@ export interface NamedPart {
   readonly etag: string;
 }
 
+type PartSize = Pick<UploadedPart, 'number' | 'size'>;
+
 export type MultipartUploads = ReturnType<typeof createMultipartUploads>;
 
 /** An address for a part works for so long (ASVS and S33: 15 minutes at most). */
@@ -48,7 +50,18 @@ export function createMultipartUploads(dependencies: MultipartUploadsDependencie
   const { files, repository, uploads, assembly, vault, lifetimeSeconds, now } = dependencies;
 
   const storeParts = async ({ object, storeUploadId }: Upload) =>
-    (storeUploadId === null ? undefined : await vault.parts(object, storeUploadId)) ?? [];
+    storeUploadId === null ? undefined : await vault.parts(object, storeUploadId);
+
+  /** Of what a completion has put together already, though nobody heard of it, all parts are there. */
+  async function sizesOfParts(upload: Upload): Promise<readonly PartSize[]> {
+    const listed = await storeParts(upload);
+    const { size, partBytes } = sizes(upload);
+    if (listed !== undefined || !(await assembly.isAssembled(upload, size))) return listed ?? [];
+    return Array.from({ length: partCount(size, partBytes) }, (_, index) => ({
+      number: index + 1,
+      size: partSize(size, partBytes, index + 1),
+    }));
+  }
 
   return {
     /** @param again for a call that may have been made before, with the id that it gives */
@@ -107,7 +120,7 @@ export function createMultipartUploads(dependencies: MultipartUploadsDependencie
     async status(userId: string, uploadId: string): Promise<UploadStatus> {
       const upload = known(await repository.own(userId, uploadId));
       const isCounted = upload.state === 'active' && upload.door === 'multipart';
-      return toStatus(upload, isCounted ? await storeParts(upload) : []);
+      return toStatus(upload, isCounted ? await sizesOfParts(upload) : []);
     },
 
     async list(userId: string, { cursor, limit }: { cursor?: string | undefined; limit: number }) {
@@ -126,7 +139,7 @@ export function createMultipartUploads(dependencies: MultipartUploadsDependencie
       { cursor = 0, limit }: { cursor?: number | undefined; limit: number },
     ) {
       const upload = known(await repository.own(userId, uploadId), 'multipart');
-      const rest = (await storeParts(upload)).filter(({ number }) => number > cursor);
+      const rest = ((await storeParts(upload)) ?? []).filter(({ number }) => number > cursor);
       return pageOf(rest, limit, ({ number }) => String(number));
     },
 
@@ -218,7 +231,7 @@ function toListed(upload: Upload): Omit<UploadStatus, 'received'> {
   };
 }
 
-function toStatus(upload: Upload, parts: readonly UploadedPart[]): UploadStatus {
+function toStatus(upload: Upload, parts: readonly PartSize[]): UploadStatus {
   const isWhole = upload.state === 'completed';
   const counted = parts.reduce((sum, { size }) => sum + size, 0);
   const bytes = isWhole ? (upload.size ?? 0) : upload.door === 'tus' ? upload.receivedBytes : counted;

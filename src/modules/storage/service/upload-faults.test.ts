@@ -112,23 +112,27 @@ for (const where of ['database', 'store'] as const)
     }, 240_000);
 
 for (const where of ['database', 'store'] as const)
-  test(`an upload straight to the store is completed once, though an answer of the ${where} was lost`, async () => {
-    const bytes = new Uint8Array(randomBytes(100));
-    for (let nth = 1, more = true; more; nth += 1) {
-      const user = await system.newUser();
-      const { id } = (await user.call('POST', '/v1/uploads', { json: { name: 'a', size: 100 } })).body;
-      const urls = (await user.call('POST', `/v1/uploads/${id}/parts`, { json: { numbers: [1] } })).body;
-      await fetch(urls.items[0].url, { method: 'PUT', body: bytes });
-      const { instance, met } = faulty(where === 'store' ? store : database, nth, { kind: 'lost' });
-      const path = `/v1/uploads/${id}/complete`;
-      await instance.call('POST', path, { token: user.token, json: {} });
-      more = met();
-      await instance.settled();
-      const again = await user.call('POST', path, { json: {} });
-      expect([nth, again.status]).toEqual([nth, 201]);
-      await nothingLeftOf(user, bytes);
-    }
-  }, 240_000);
+  for (const [what, fault] of FAULTS)
+    test(`an upload straight to the store is completed once and never short of bytes, though ${what} by the ${where}`, async () => {
+      const bytes = new Uint8Array(randomBytes(100));
+      for (let nth = 1, more = true; more; nth += 1) {
+        const user = await system.newUser();
+        const { id } = (await user.call('POST', '/v1/uploads', { json: { name: 'a', size: 100 } })).body;
+        const urls = (await user.call('POST', `/v1/uploads/${id}/parts`, { json: { numbers: [1] } })).body;
+        await fetch(urls.items[0].url, { method: 'PUT', body: bytes });
+        const { instance, met } = faulty(where === 'store' ? store : database, nth, fault);
+        const path = `/v1/uploads/${id}/complete`;
+        await instance.call('POST', path, { token: user.token, json: {} });
+        more = met();
+        await instance.settled();
+        const { state, received } = (await user.call('GET', `/v1/uploads/${id}`)).body;
+        expect([nth, received.bytes]).toEqual([nth, 100]);
+        if (state === 'active') expect([nth, received.parts]).toEqual([nth, [[1, 1]]]);
+        const again = await user.call('POST', path, { json: {} });
+        expect([nth, again.status]).toEqual([nth, 201]);
+        await nothingLeftOf(user, bytes);
+      }
+    }, 240_000);
 
 test('the upkeep ends what nobody knows and is old, and nothing else', async () => {
   const user = await system.newUser();
