@@ -143,7 +143,8 @@ const multipartUpload =
           const has = (number: number) =>
             status.received.parts.some(([from, to]) => from <= number && number <= to);
           expect(has(2) && has(4)).toBe(true);
-          await send([1, 3].filter((number) => !has(number)));
+          const missing = [1, 3].filter((number) => !has(number));
+          if (missing.length > 0) await send(missing);
         }
         const file = bodyOf(await complete(), 201, fileSchema);
         kept.set(file.id, { account, sha256: sha256(content) });
