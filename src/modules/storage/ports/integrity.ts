@@ -41,7 +41,10 @@ export interface IntegrityRepository {
    * @returns how many are to be deleted
    */
   release(graceSeconds: number, limit: number): Promise<number>;
-  /** Locked away from being served, with an event for each version; a check that is due stays due. False when it was already, or is gone. */
+  /**
+   * Locked away from being served, with an event for each version; a check that is due stays due. False when it was
+   * already, or is gone.
+   */
   refuse(objectId: string, state: 'missing' | 'corrupt', reason: string): Promise<boolean>;
   /** Read and found good: served again if it was not, and its digest is known from now on. */
   confirm(objectId: string, sha256: string): Promise<'repaired' | 'confirmed'>;
