@@ -59,8 +59,6 @@ async function openFamily() {
   const address = `10.${[1, 2, 3].map(() => Math.floor(Math.random() * 256)).join('.')}`;
   let clock = 0;
   let store = first;
-  /** True while an answer was lost and its tab has not got another one. */
-  let owed = false;
   /** Every token that the client had in its store, and when it was spent. */
   const history = [first];
   const spentAt = new Map<string, number>();
@@ -90,7 +88,6 @@ async function openFamily() {
         if (answer === undefined) return false;
         if (arrives[index]) keep(answer);
       }
-      owed = !arrives.includes(true);
       return true;
     },
     async straggle(back: number): Promise<boolean> {
@@ -101,9 +98,10 @@ async function openFamily() {
       if (answer !== undefined) keep(answer);
       return answer !== undefined;
     },
-    /** A tab whose answer was lost asks again before the grace is over. */
+    /** A tab that was left with a spent token, its answer being lost, asks again before the grace of it is over. */
     async wait(seconds: number): Promise<boolean> {
-      const still = owed && seconds >= GRACE_SECONDS - 2 ? await family.refresh([true]) : true;
+      const isLate = clock + seconds - (spentAt.get(store) ?? Infinity) >= GRACE_SECONDS - 2;
+      const still = isLate ? await family.refresh([true]) : true;
       clock += seconds;
       await system.db.execute(sql`update auth.refresh_tokens
         set spent_at = spent_at - make_interval(secs => ${seconds}) where session_id = ${session}::uuid`);
