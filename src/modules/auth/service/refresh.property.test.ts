@@ -62,6 +62,8 @@ async function openFamily() {
   /** Every token that the client had in its store, and when it was spent. */
   const history = [first];
   const spentAt = new Map<string, number>();
+  /** Those of them that a tab has sent, so that it waits for the next one. */
+  const sent = new Set<string>();
   const loot: string[] = [];
 
   const send = async (refreshToken: string, userAgent: string): Promise<string | undefined> => {
@@ -82,8 +84,9 @@ async function openFamily() {
   const family = {
     /** @returns false when the client was logged out. */
     async refresh(arrives: readonly boolean[]): Promise<boolean> {
-      const sent = store;
-      const answers = await Promise.all(arrives.map(() => send(sent, HONEST)));
+      const token = store;
+      sent.add(token);
+      const answers = await Promise.all(arrives.map(() => send(token, HONEST)));
       for (const [index, answer] of answers.entries()) {
         if (answer === undefined) return false;
         if (arrives[index]) keep(answer);
@@ -100,8 +103,8 @@ async function openFamily() {
     },
     /** A tab that was left with a spent token, its answer being lost, asks again before the grace of it is over. */
     async wait(seconds: number): Promise<boolean> {
-      const isLate = clock + seconds - (spentAt.get(store) ?? Infinity) >= GRACE_SECONDS - 2;
-      const still = isLate ? await family.refresh([true]) : true;
+      const dueAt = (spentAt.get(store) ?? clock) + GRACE_SECONDS - 2;
+      const still = sent.has(store) && clock + seconds >= dueAt ? await family.refresh([true]) : true;
       clock += seconds;
       await system.db.execute(sql`update auth.refresh_tokens
         set spent_at = spent_at - make_interval(secs => ${seconds}) where session_id = ${session}::uuid`);
