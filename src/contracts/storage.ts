@@ -85,6 +85,7 @@ export const eventPageSchema = z.object({ events: z.array(storageEventSchema) })
 export const versionSourceSchema = z.object({
   url: z.url(),
   fileId: fileIdSchema,
+  driveId: driveIdSchema,
   name: z.string(),
   contentType: z.string(),
   size: z.int().nonnegative(),

@@ -11,8 +11,9 @@ const ROUTES: readonly (readonly [RegExp, ModuleName])[] = [
   [/^\/oauth\/[a-z_-]+$/, 'AUTH'],
   [/^\/account\/[a-z-]+$/, 'AUTH'],
   [/^\/\.well-known\/(jwks\.json|oauth-authorization-server|oauth-protected-resource)$/, 'AUTH'],
-  [/^\/v1\/files\/[^/]+\/analysis$/, 'AI'],
-  [/^\/v1\/search$/, 'AI'],
+  [/^\/v1\/files\/[^/]+\/(analysis|categories|similar|text)(\/|$)/, 'AI'],
+  [/^\/v1\/drives\/[^/]+\/(labels|rules|fields|plugins|models)(\/|$)/, 'AI'],
+  [/^\/v1\/(search|ask|analyses|batches|models|plugins)(\/|$)/, 'AI'],
   [
     /^\/v1\/(files|folders|drives|uploads|tus|trash|shared|favourites|links|shared-links|changes|webhooks)(\/|$)/,
     'STORAGE',

@@ -108,8 +108,8 @@ export const PLANTED: readonly PlantedViolation[] = [
   { rule: 'only-functions-mount-doors', file: 'src/local/short-cut.ts', imports: '../gateway/app.ts' },
   {
     rule: 'modules-never-import-each-other',
-    file: 'src/modules/ai/models.ts',
-    imports: '../storage/models.ts',
+    file: 'src/modules/ai/models/search.ts',
+    imports: '../../storage/models.ts',
   },
   {
     rule: 'modules-never-import-the-gateway',

@@ -20,7 +20,10 @@ export type IdPrefix =
   | 'lnk'
   | 'cmt'
   | 'whk'
-  | 'whd';
+  | 'whd'
+  | 'lbl'
+  | 'rul'
+  | 'bat';
 
 export function newId(prefix: IdPrefix): string {
   return `${prefix}_${uuidv7().replaceAll('-', '')}`;
@@ -49,6 +52,9 @@ export const prefixedId = (prefix: IdPrefix) =>
   });
 
 export const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
+
+/** pgvector's type without a fixed dimension: models differ. Read and written as text, `[1,2,3]`. */
+export const anyVector = customType<{ data: string }>({ dataType: () => 'vector' });
 
 /** PostgreSQL's 64-bit transaction id; text in JavaScript, where it would not fit a number. */
 export const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });

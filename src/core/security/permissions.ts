@@ -9,6 +9,7 @@ export const PERMISSIONS = [
   'files:read',
   'files:write',
   'search:read',
+  'models:write',
   'workspaces:read',
   'workspaces:write',
   'users:read',

@@ -13,7 +13,7 @@ export function createConsumer(
   dependencies: (env: object) => AiDependencies,
 ): Required<Pick<EdgeModule, 'queue' | 'scheduled'>> {
   async function run(env: object): Promise<number | undefined> {
-    const analysis = dependencies(env).analysis(uuidv7());
+    const { analysis } = dependencies(env).background(uuidv7());
     const until = Date.now() + BUDGET_MS;
     await analysis.takeOverEvents();
     return analysis.workOff(() => Date.now() < until, JOBS_AT_ONCE);

@@ -3,15 +3,7 @@ import { z } from 'zod';
 import { createStorageClient } from '../../contracts/storage.ts';
 import type { Cache } from '../../core/cache/cache.ts';
 import { createUpstashCache } from '../../core/cache/upstash-cache.ts';
-import {
-  accessTokenConfigSchema,
-  cacheConfigSchema,
-  databaseConfigSchema,
-  fetcherSchema,
-  parseConfig,
-  runtimeConfigSchema,
-  serviceTokenConfigSchema,
-} from '../../core/config/config.ts';
+import { parseConfig } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
 import { readFlags, workspacesOf } from '../../core/database/flags.ts';
 import { createFlags } from '../../core/flags/flags.ts';
@@ -22,28 +14,30 @@ import { type ServiceName, signServiceToken } from '../../core/security/service-
 import { createLogger } from '../../core/telemetry/logger.ts';
 import { createInferenceEmbedder } from './adapters/inference-embedder.ts';
 import { createSidecarReader } from './adapters/sidecar-reader.ts';
-import type { Embedder, QueryVector } from './ports.ts';
+import { aiConfigSchema } from './config.ts';
+import type { Embedder } from './ports/inference.ts';
+import type { QueryVector } from './ports/search.ts';
+import { createAnalysisRepository } from './repository/analysis-repository.ts';
 import { createJobRepository } from './repository/job-repository.ts';
 import { createSearchRepository } from './repository/search-repository.ts';
 import { type AnalysisService, createAnalysisService } from './service/analysis.ts';
+import { type AnalysisResults, createAnalysisResults } from './service/analysis-results.ts';
 import { createSearchService, type SearchService } from './service/search.ts';
 
-export const aiConfigSchema = z.object({
-  ...runtimeConfigSchema.shape,
-  ...databaseConfigSchema.shape,
-  ...cacheConfigSchema.shape,
-  ...accessTokenConfigSchema.shape,
-  ...serviceTokenConfigSchema.shape,
-  AUTH: fetcherSchema,
-  STORAGE: fetcherSchema,
-  SIDECAR_URL: z.url(),
-  /** A search waits this long for the vector of its query before it answers by keyword. */
-  QUERY_EMBEDDING_TIMEOUT_MS: z.coerce.number().int().positive().default(2_000),
-});
+/** The use cases of the module, one per room, for handlers. */
+export interface AiServices {
+  readonly search: SearchService;
+  readonly analyses: AnalysisResults;
+}
+
+/** What the queue's consumer and cron do. */
+export interface AiBackground {
+  readonly analysis: AnalysisService;
+}
 
 export interface AiDependencies {
-  readonly search: (requestId: string) => SearchService;
-  readonly analysis: (requestId: string) => AnalysisService;
+  readonly services: (requestId: string) => AiServices;
+  readonly background: (requestId: string) => AiBackground;
   readonly guard: Guard;
   readonly check: () => Promise<void>;
 }
@@ -76,16 +70,18 @@ export function createAiDependencies(env: object): AiDependencies {
   const storage = (requestId: string) =>
     createStorageClient({ storage: config.STORAGE, serviceToken: () => serviceToken('storage'), requestId });
   return {
-    search: (requestId) =>
-      createSearchService({
+    services: (requestId) => ({
+      search: createSearchService({
         repository: createSearchRepository(db),
         embedQuery: createQueryEmbedder(embedder, cache),
         semanticSearchIsOn: (userId) => flags.isOn('ai.semantic-search', { userId }),
         storage: storage(requestId),
         logger: logger.child({ requestId }),
       }),
-    analysis: (requestId) =>
-      createAnalysisService({
+      analyses: createAnalysisResults({ repository: createAnalysisRepository(db) }),
+    }),
+    background: (requestId) => ({
+      analysis: createAnalysisService({
         jobs: createJobRepository(db),
         storage: storage(requestId),
         reader,
@@ -94,6 +90,7 @@ export function createAiDependencies(env: object): AiDependencies {
         now: Date.now,
         logger: logger.child({ requestId }),
       }),
+    }),
     guard: createGuard({ config, db, auth: config.AUTH }),
     check: async () => {
       await db.execute('select 1');

@@ -17,7 +17,7 @@ export function createAiModule(): EdgeModule {
   mountReadiness(app, (env) => dependencies(env).check());
   app.use(provideGuard((env) => dependencies(env).guard));
   app.use('/v1/*', async (c, next) => {
-    c.set('search', dependencies(c.env).search(c.get('requestId')));
+    c.set('services', dependencies(c.env).services(c.get('requestId')));
     await next();
   });
 

@@ -1,79 +1,81 @@
+import { access, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AutoModel, AutoTokenizer, env } from '@huggingface/transformers';
-import { isCompleteModelFolder, type ModelSource } from './model-source.ts';
-import type { EmbeddingModel } from './registry.ts';
+import { fetchFile } from './fetch-file.ts';
+import { filesOf, isCompleteModelFolder, type ModelSource, type ReportProgress } from './model-source.ts';
+import type { ModelEntry } from './registry.ts';
 
+const HUB_URL = 'https://huggingface.co';
 const CONNECT_LIMIT_MS = 4_000;
-const DOWNLOAD_LIMIT_MS = 600_000;
+/** Without a byte. */
+const IDLE_LIMIT_MS = 30_000;
+/** Of some models only; how a summary is to be decoded. */
+const OPTIONAL_FILES = ['generation_config.json'];
 
 export interface HubSourceOptions {
   cacheDir: string;
-  /** Another hub with the same URL layout; the default is the library's own. */
+  /** Another hub with the same URL layout. */
   hubUrl?: string | undefined;
   connectLimitMs?: number;
 }
 
 /**
- * Model folders from the Hugging Face hub, fetched and cached by transformers.js. A folder once in the cache is
- * found without asking the network again.
+ * Model folders from the Hugging Face hub, file by file over HTTP. They are collected beside the final place, which
+ * appears complete or not at all; what was received before a failure or a restart is not asked for again.
  */
-export function createHubSource(options: HubSourceOptions): ModelSource {
+export function createHubSource({ cacheDir, hubUrl = HUB_URL, connectLimitMs = CONNECT_LIMIT_MS }: HubSourceOptions): ModelSource {
+  // The layout of transformers.js, whose caches stay good.
+  const pathOf = ({ repo, revision }: ModelEntry) => join(cacheDir, repo, revision);
+  const partialOf = (model: ModelEntry) => `${pathOf(model)}.partial`;
+  const limits = { connectLimitMs, idleLimitMs: IDLE_LIMIT_MS };
+
+  async function collect(model: ModelEntry, signal: AbortSignal, report: ReportProgress): Promise<void> {
+    const folder = partialOf(model);
+    let done = 0;
+    const totalBytes = model.sizeBytes ?? null;
+    const files = [...filesOf(model), ...(model.task === 'summarization' ? OPTIONAL_FILES : [])];
+    for (const file of files) {
+      const target = join(folder, file);
+      const known = (received: number, length: number | null) =>
+        report({
+          receivedBytes: done + received,
+          // The file under way may be the larger part of what the registry says, and then it knows better.
+          totalBytes: totalBytes === null && length === null ? null : Math.max(totalBytes ?? 0, done + (length ?? received)),
+        });
+      const url = new URL(`${model.repo}/resolve/${model.revision}/${file}`, withSlash(hubUrl));
+      done += await fetchFile({ url, target, limits, signal, report: known, optional: OPTIONAL_FILES.includes(file) });
+    }
+  }
+
   return {
     name: 'hub',
-    async find(model, signal) {
-      // transformers.js caches a pinned revision under <repo>/<revision>: a model folder in its own layout.
-      const path = join(options.cacheDir, model.repo, model.revision);
-      if (!(await isCompleteModelFolder(path))) {
-        await download(model, options, signal);
-        if (!(await isCompleteModelFolder(path)))
-          throw new Error(`the hub's copy of ${model.repo} is incomplete`);
+    async find(model) {
+      const path = pathOf(model);
+      return (await isCompleteModelFolder(path, model)) ? { path, source: 'hub' } : undefined;
+    },
+    async pull(model, signal, report) {
+      const path = pathOf(model);
+      if (!(await isCompleteModelFolder(path, model))) {
+        try {
+          await collect(model, signal, report);
+        } catch (error) {
+          signal.throwIfAborted();
+          throw new Error(`the hub did not deliver ${model.repo}: ${reasonOf(error)}`, { cause: error });
+        }
+        // An incomplete folder of an older cache gives way.
+        if (await exists(path)) await rm(path, { recursive: true, force: true });
+        await rename(partialOf(model), path);
       }
       return { path, source: 'hub' };
+    },
+    async remove(model) {
+      for (const path of [pathOf(model), partialOf(model)]) await rm(path, { recursive: true, force: true });
     },
   };
 }
 
-async function download(
-  model: EmbeddingModel,
-  options: HubSourceOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  // The library's settings are global to the process; only this function uses the remote ones.
-  env.cacheDir = options.cacheDir;
-  if (options.hubUrl !== undefined) env.remoteHost = options.hubUrl;
-  env.fetch = fetchWithin(options.connectLimitMs ?? CONNECT_LIMIT_MS, signal);
-  const from = { revision: model.revision, cache_dir: options.cacheDir };
-  try {
-    await AutoTokenizer.from_pretrained(model.repo, from);
-    const loaded = await AutoModel.from_pretrained(model.repo, {
-      ...from,
-      dtype: model.dtype,
-      device: 'cpu',
-    });
-    await loaded.dispose();
-  } catch (error) {
-    throw new Error(`the hub did not deliver ${model.repo}: ${reasonOf(error)}`, { cause: error });
-  }
-}
+const withSlash = (url: string) => (url.endsWith('/') ? url : `${url}/`);
 
-/** Bounds the time to the first byte tightly and the whole download generously. */
-function fetchWithin(connectLimitMs: number, signal: AbortSignal): typeof env.fetch {
-  return async (input: string | URL, init?: RequestInit) => {
-    const connecting = new AbortController();
-    const timer = setTimeout(
-      () => connecting.abort(new Error(`no answer within ${connectLimitMs} ms`)),
-      connectLimitMs,
-    );
-    try {
-      return await fetch(input, {
-        ...init,
-        signal: AbortSignal.any([signal, connecting.signal, AbortSignal.timeout(DOWNLOAD_LIMIT_MS)]),
-      });
-    } finally {
-      clearTimeout(timer);
-    }
-  };
-}
+const exists = (path: string) => access(path).then(() => true, () => false);
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

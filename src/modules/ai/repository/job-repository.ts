@@ -11,7 +11,7 @@ import type {
   JobRepository,
   Outcome,
   UnembeddedChunk,
-} from '../ports.ts';
+} from '../ports/jobs.ts';
 import { TEXT_SEARCH } from './text-search.ts';
 
 const CURSOR = 'storage';
@@ -51,10 +51,10 @@ export function createJobRepository(db: Database): JobRepository {
         .select({ versionId: analyses.versionId })
         .from(analyses)
         .where(
-          sql`${analyses.status} in ('pending', 'processing') and ${analyses.nextAttemptAt} <= now()
+          sql`${analyses.todo} <> '{}' and ${analyses.nextAttemptAt} <= now()
             and (${analyses.leaseUntil} is null or ${analyses.leaseUntil} < now())`,
         )
-        .orderBy(asc(analyses.nextAttemptAt))
+        .orderBy(asc(analyses.priority), asc(analyses.nextAttemptAt))
         .limit(1)
         .for('update', { skipLocked: true });
       const rows = await db
@@ -118,7 +118,7 @@ export function createJobRepository(db: Database): JobRepository {
           >`extract(epoch from min(greatest(${analyses.nextAttemptAt}, coalesce(${analyses.leaseUntil}, now()))) - now())::float8`,
         })
         .from(analyses)
-        .where(sql`${analyses.status} in ('pending', 'processing')`);
+        .where(sql`${analyses.todo} <> '{}'`);
       const seconds = rows[0]?.seconds;
       return seconds === null || seconds === undefined ? undefined : Math.max(0, seconds);
     },
@@ -240,6 +240,7 @@ async function finish(db: Database, job: Job, { status, reason, contentType }: O
     .update(analyses)
     .set({
       status,
+      todo: sql`'{}'::text[]`,
       reason: reason ?? null,
       ...(contentType ? { contentType } : {}),
       embeddingModel: sql`(select min(e.model) from ai.embeddings e where e.version_id = ${analyses.versionId})`,

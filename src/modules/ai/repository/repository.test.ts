@@ -3,26 +3,31 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { idToUuid, newId } from '../../../core/database/columns.ts';
 import { startTestDatabase, type TestDatabase } from '../../../local/testing/database.ts';
-import type { Job, JobRepository, QueryVector, SearchRepository } from '../ports.ts';
+import type { AnalysisRepository } from '../ports/analyses.ts';
+import type { Job, JobRepository } from '../ports/jobs.ts';
+import type { QueryVector, SearchRepository } from '../ports/search.ts';
+import { createAnalysisRepository } from './analysis-repository.ts';
 import { createJobRepository } from './job-repository.ts';
 import { createSearchRepository } from './search-repository.ts';
 
 let database: TestDatabase;
 let jobs: JobRepository;
 let search: SearchRepository;
+let analyses: AnalysisRepository;
 let user: string;
 
 beforeAll(async () => {
   database = await startTestDatabase();
   jobs = createJobRepository(database.db);
   search = createSearchRepository(database.db);
+  analyses = createAnalysisRepository(database.db);
 }, 120_000);
 
 afterAll(() => database.close());
 
 beforeEach(async () => {
   user = newId('usr');
-  await database.db.execute(sql`truncate ai.analyses, ai.chunks, ai.embeddings, ai.cursors`);
+  await database.db.execute(sql`truncate ai.analyses, ai.chunks, ai.embeddings, ai.cursors cascade`);
 });
 
 const DIMENSIONS = 384;
@@ -101,7 +106,7 @@ const semantic = async (
   depth = 100,
   vector: QueryVector = { model: MODEL, values },
 ) => (await search.search(user, 'x', { keyword: false, vector }, depth)).semantic;
-const statusOf = async ({ fileId }: Document) => search.analysis(user, fileId);
+const statusOf = async ({ fileId }: Document) => analyses.find(user, fileId);
 const expireLeases = () =>
   database.db.execute(sql`update ai.analyses set lease_until = now() - interval '1 second'`);
 
@@ -440,9 +445,9 @@ describe('what a user may not see', () => {
     expect(found.semantic.map(({ fileId }) => fileId)).toEqual([mine.fileId]);
     expect(found.coverage).toEqual({ indexed: 1, pending: 1, failed: 0, skipped: 0 });
     const other = await addFile(newId('usr'));
-    expect(await search.analysis(user, other.fileId)).toBeUndefined();
-    expect(await search.analysis(user, trashed.fileId)).toBeUndefined();
-    expect(await search.analysis(user, changed.fileId)).toMatchObject({ status: 'pending' });
+    expect(await analyses.find(user, other.fileId)).toBeUndefined();
+    expect(await analyses.find(user, trashed.fileId)).toBeUndefined();
+    expect(await analyses.find(user, changed.fileId)).toMatchObject({ status: 'pending' });
   });
 });
 

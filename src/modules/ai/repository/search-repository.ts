@@ -1,11 +1,15 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
-import { documentMetadataSchema } from '../../../contracts/sidecar.ts';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../core/database/client.ts';
 import { idToUuid, uuidToId } from '../../../core/database/columns.ts';
-import { analyses } from '../../../core/database/schema/ai.ts';
 import { visibleFiles } from '../../../core/database/schema/published.ts';
-import type { Coverage } from '../models.ts';
-import { type Candidate, MARK_END, MARK_START, type Passage, type SearchRepository } from '../ports.ts';
+import type { Coverage } from '../models/search.ts';
+import {
+  type Candidate,
+  MARK_END,
+  MARK_START,
+  type Passage,
+  type SearchRepository,
+} from '../ports/search.ts';
 import { keywordLeg } from './keyword-leg.ts';
 import { semanticLeg } from './semantic-leg.ts';
 import { TEXT_SEARCH } from './text-search.ts';
@@ -42,21 +46,6 @@ export function createSearchRepository(db: Database): SearchRepository {
         from ai.chunks c where (c.version_id, c.index) in (${wanted})`);
       return result.rows.map(toPassage);
     },
-
-    async analysis(userId, fileId) {
-      const rows = await db.execute(sql`
-        select visible.version_id from ${visibleFiles(userId)} visible where visible.file_id = ${idToUuid(fileId)}::uuid`);
-      const row = rows.rows[0];
-      if (row === undefined) return undefined;
-      if (typeof row.version_id !== 'string') return 'not_a_file';
-      const found = await db
-        .select()
-        .from(analyses)
-        .where(and(eq(analyses.versionId, uuidToId('ver', row.version_id))));
-      const analysis = found[0];
-      if (analysis === undefined) return NOT_NOTICED_YET;
-      return { ...analysis, metadata: documentMetadataSchema.parse(analysis.metadata) };
-    },
   };
 }
 
@@ -64,15 +53,6 @@ export function createSearchRepository(db: Database): SearchRepository {
 const INDEX_SCAN = sql`
   select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', '400', true),
     set_config('hnsw.max_scan_tuples', '200000', true)`;
-
-const NOT_NOTICED_YET = {
-  status: 'pending',
-  reason: null,
-  language: null,
-  metadata: {},
-  truncated: null,
-  embeddingModel: null,
-} as const;
 
 const anyWord = (query: string): string => query.replace(/["-]/g, ' ').trim().split(/\s+/).join(' or ');
 

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { visibleFiles } from '../../../core/database/schema/published.ts';
-import type { QueryVector } from '../ports.ts';
+import type { QueryVector } from '../ports/search.ts';
 
 /**
  * Up to this many passages in scope are compared one by one: recall 1.0 in a few milliseconds per 10,000. A

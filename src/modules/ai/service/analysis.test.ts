@@ -3,7 +3,8 @@ import type { ReadResponse } from '../../../contracts/sidecar.ts';
 import type { StorageEvent } from '../../../contracts/storage.ts';
 import { DependencyError } from '../../../core/resilience/dependency.ts';
 import { createLogger } from '../../../core/telemetry/logger.ts';
-import { type Job, type JobRepository, ModelUnavailableError, type Outcome } from '../ports.ts';
+import { ModelUnavailableError } from '../ports/inference.ts';
+import type { Job, JobRepository, Outcome } from '../ports/jobs.ts';
 import { createAnalysisService } from './analysis.ts';
 
 /** What the repository is told, as one line a call; its rules have tests of their own beside the SQL. */
@@ -69,6 +70,7 @@ interface World {
 const source = {
   url: 'http://s3/x',
   fileId: 'file_1',
+  driveId: 'usr_1',
   name: 'a',
   contentType: 'text/plain',
   size: 1,

@@ -1,14 +1,8 @@
 import type { StorageClient } from '../../../contracts/storage.ts';
 import { DependencyError } from '../../../core/resilience/dependency.ts';
 import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
-import {
-  type DocumentReader,
-  type Embedder,
-  type Job,
-  type JobRepository,
-  ModelUnavailableError,
-  type Outcome,
-} from '../ports.ts';
+import { type DocumentReader, type Embedder, ModelUnavailableError } from '../ports/inference.ts';
+import type { Job, JobRepository, Outcome } from '../ports/jobs.ts';
 
 export interface AnalysisDependencies {
   readonly jobs: JobRepository;

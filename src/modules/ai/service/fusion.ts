@@ -1,4 +1,4 @@
-import type { Candidate } from '../ports.ts';
+import type { Candidate } from '../ports/search.ts';
 
 export interface Fused {
   readonly fileId: string;

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { File } from '../../../contracts/storage.ts';
 import { createLogger } from '../../../core/telemetry/logger.ts';
-import { searchQuerySchema } from '../models.ts';
-import { type Candidate, MARK_END, MARK_START, type SearchRepository } from '../ports.ts';
+import { searchQuerySchema } from '../models/search.ts';
+import { type Candidate, MARK_END, MARK_START, type SearchRepository } from '../ports/search.ts';
 import { fuse } from './fusion.ts';
 import { createSearchService, unmark } from './search.ts';
 
@@ -135,7 +135,6 @@ describe('searching', () => {
         page: null,
         marked: 'text',
       })),
-    analysis: async () => undefined,
   };
   const create = (shown: File[], embed: () => Promise<number[]> = async () => [1], isOn = true) =>
     createSearchService({

@@ -1,15 +1,19 @@
 import type { CallInTheNameOf, File, StorageClient } from '../../../contracts/storage.ts';
 import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
-import { aiError } from '../errors.ts';
 import {
-  type Analysis,
   SEARCH_DEPTH,
   type SearchHit,
   type SearchMode,
   type SearchQuery,
   type SearchResult,
-} from '../models.ts';
-import { MARK_END, MARK_START, type Passage, type QueryVector, type SearchRepository } from '../ports.ts';
+} from '../models/search.ts';
+import {
+  MARK_END,
+  MARK_START,
+  type Passage,
+  type QueryVector,
+  type SearchRepository,
+} from '../ports/search.ts';
 import { type Fused, fuse } from './fusion.ts';
 
 export interface SearchDependencies {
@@ -28,7 +32,6 @@ export interface Caller extends CallInTheNameOf {
 
 export interface SearchService {
   search(caller: Caller, query: SearchQuery): Promise<SearchResult>;
-  analysis(userId: string, fileId: string): Promise<Analysis>;
 }
 
 export function createSearchService(dependencies: SearchDependencies): SearchService {
@@ -57,24 +60,6 @@ export function createSearchService(dependencies: SearchDependencies): SearchSer
         degraded: answered !== mode,
         coverage,
         nextCursor: cursor + limit < ranked.length ? String(cursor + limit) : null,
-      };
-    },
-
-    async analysis(userId, fileId) {
-      const stored = await repository.analysis(userId, fileId);
-      if (stored === undefined) throw aiError('file_not_found');
-      if (stored === 'not_a_file') throw aiError('not_a_file');
-      return {
-        status: stored.status,
-        ...(stored.reason ? { reason: stored.reason } : {}),
-        language: stored.language,
-        summary: null,
-        keywords: null,
-        categories: null,
-        entities: null,
-        metadata: stored.metadata,
-        ...(stored.truncated ? { truncated: stored.truncated } : {}),
-        models: { embedding: stored.embeddingModel },
       };
     },
   };

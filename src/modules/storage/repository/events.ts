@@ -1,8 +1,9 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm';
 import { type StorageEvent, storageEventSchema } from '../../../contracts/storage.ts';
 import type { Database } from '../../../core/database/client.ts';
-import { files, objects, outbox, versions } from '../../../core/database/schema/storage.ts';
+import { drives, files, objects, outbox, versions } from '../../../core/database/schema/storage.ts';
 import type { EventRepository } from '../ports/files.ts';
+import { driveIdOf } from './queries.ts';
 
 export function createEventRepository(db: Database): EventRepository {
   return {
@@ -11,6 +12,8 @@ export function createEventRepository(db: Database): EventRepository {
       const rows = await db
         .select({
           fileId: files.id,
+          driveId: files.driveId,
+          driveKind: drives.kind,
           name: files.name,
           contentType: versions.contentType,
           size: versions.size,
@@ -26,8 +29,11 @@ export function createEventRepository(db: Database): EventRepository {
         .from(versions)
         .innerJoin(objects, and(eq(objects.id, versions.objectId), eq(objects.state, 'live')))
         .innerJoin(files, eq(files.id, versions.fileId))
+        .innerJoin(drives, eq(drives.id, files.driveId))
         .where(and(eq(versions.id, versionId), isNull(files.trashedAt)));
-      return rows[0];
+      if (rows[0] === undefined) return undefined;
+      const { driveId, driveKind, ...source } = rows[0];
+      return { ...source, driveId: driveIdOf(driveId, driveKind) };
     },
   };
 }

@@ -1,6 +1,5 @@
-import type { DocumentMetadata, ReadRequest, ReadResponse, TextChunk } from '../../contracts/sidecar.ts';
-import type { AnalysisStatus, StorageEvent } from '../../contracts/storage.ts';
-import type { Coverage } from './models.ts';
+import type { DocumentMetadata, TextChunk } from '../../../contracts/sidecar.ts';
+import type { StorageEvent } from '../../../contracts/storage.ts';
 
 export interface Job {
   readonly versionId: string;
@@ -36,15 +35,6 @@ export interface ChunkVector {
   readonly values: readonly number[];
 }
 
-export interface StoredAnalysis {
-  readonly status: AnalysisStatus;
-  readonly reason: string | null;
-  readonly language: string | null;
-  readonly metadata: DocumentMetadata;
-  readonly truncated: string | null;
-  readonly embeddingModel: string | null;
-}
-
 /** Jobs are rows: leased, fenced by their token, retried, and always in a state that can be explained. */
 export interface JobRepository {
   cursor(): Promise<string | null>;
@@ -71,59 +61,4 @@ export interface JobRepository {
   postpone(job: Job, reason: string): Promise<void>;
   /** Seconds until the next job is due, 0 when one is due now, undefined when there is none. */
   secondsUntilDue(): Promise<number | undefined>;
-}
-
-export interface Candidate {
-  readonly fileId: string;
-  readonly versionId: string;
-  readonly index: number;
-  readonly score: number;
-}
-
-export interface QueryVector {
-  readonly model: string;
-  readonly values: readonly number[];
-}
-
-export interface Passage {
-  readonly versionId: string;
-  readonly index: number;
-  readonly start: number;
-  readonly end: number;
-  readonly page: number | null;
-  /** The part to show, matched words between MARK_START and MARK_END. */
-  readonly marked: string;
-}
-
-export const MARK_START = '\uE000';
-export const MARK_END = '\uE001';
-
-export interface SearchRepository {
-  /** Best passage of each file by BM25 and by cosine similarity, over what the user may see, and how much that is. */
-  search(
-    userId: string,
-    query: string,
-    legs: { keyword: boolean; vector: QueryVector | undefined },
-    depth: number,
-  ): Promise<{ keyword: Candidate[]; semantic: Candidate[]; coverage: Coverage }>;
-  passages(query: string, hits: readonly { versionId: string; index: number }[]): Promise<Passage[]>;
-  analysis(userId: string, fileId: string): Promise<StoredAnalysis | 'not_a_file' | undefined>;
-}
-
-/** Reads documents. @throws DependencyError when it cannot be reached. */
-export interface DocumentReader {
-  read(request: ReadRequest): Promise<ReadResponse>;
-}
-
-/** Makes vectors. @throws ModelUnavailableError, DependencyError. */
-export interface Embedder {
-  embed(
-    texts: readonly string[],
-    priority: 'interactive' | 'batch',
-  ): Promise<{ model: string; vectors: number[][] }>;
-}
-
-/** The model server answers, but has no model to answer with, or no room. */
-export class ModelUnavailableError extends Error {
-  override name = 'ModelUnavailableError';
 }

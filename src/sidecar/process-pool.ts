@@ -1,0 +1,144 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
+
+export interface ProcessLimits {
+  /** JavaScript heap of a process. */
+  heapMebibytes: number;
+  /** Everything a process has in memory: what native libraries take is in no heap. */
+  memoryMebibytes: number;
+  /** What it may keep after a job; one that keeps more is not used again. */
+  idleMebibytes: number;
+}
+
+export interface ProcessTask<Message> {
+  milliseconds: number;
+  /** Ends the process in the middle of its work. */
+  signal?: AbortSignal;
+  /** Hears everything that the process says; the job is over when it answers true. */
+  onMessage(message: Message): boolean;
+}
+
+/** How a job ended: `done` by its own word; `stopped` when the process did, for whatever reason. */
+export type ProcessEnd = 'done' | 'stopped' | 'too-long' | 'too-much-memory';
+
+export interface ProcessPool<Order, Message> {
+  /** Never rejects for what a file does to the process. Rejects when no process can be started. */
+  run(order: Order, task: ProcessTask<Message>): Promise<ProcessEnd>;
+  close(): Promise<void>;
+}
+
+/** Native libraries leak a little; a fresh process now and then costs 0.3 s and forgets it all. */
+const JOBS_PER_PROCESS = 100;
+const MEMORY_CHECK_MS = 50;
+
+interface Hand {
+  child: ChildProcess;
+  jobs: number;
+}
+
+/**
+ * Processes and not threads, because sharp and the canvas are native: their memory is in no heap that V8 could bound,
+ * and their crash would be the crash of every thread. Processes are reused while files behave, and killed when one does
+ * not. The caller bounds concurrency.
+ * @param file the program of a process: hears orders, sends messages, ends when it is disconnected.
+ */
+export function createProcessPool<Order extends object, Message>(
+  file: URL,
+  limits: ProcessLimits,
+): ProcessPool<Order, Message> {
+  const idle: Hand[] = [];
+  const busy = new Set<Hand>();
+
+  return {
+    async run(order, task) {
+      let hand = idle.pop();
+      // Somebody else may have ended one that waited.
+      while (hand !== undefined && !hand.child.connected) hand = idle.pop();
+      hand ??= { child: start(file, limits), jobs: 0 };
+      const { child } = hand;
+      busy.add(hand);
+      try {
+        const end = await runOn(child, order, task, limits);
+        hand.jobs++;
+        if (end !== 'done' || hand.jobs >= JOBS_PER_PROCESS) child.kill('SIGKILL');
+        // What a large file leaves behind must not be held against the next one.
+        else if ((await residentMebibytes(child.pid)) > limits.idleMebibytes) child.kill('SIGKILL');
+        else idle.push(hand);
+        return end;
+      } finally {
+        busy.delete(hand);
+      }
+    },
+    async close() {
+      for (const { child } of [...idle.splice(0), ...busy]) child.kill('SIGKILL');
+    },
+  };
+}
+
+/** Without an environment: a hostile file that gets that far finds no secret. */
+function start(file: URL, limits: ProcessLimits): ChildProcess {
+  const child = fork(file, [], {
+    env: {},
+    execArgv: [`--max-old-space-size=${limits.heapMebibytes}`],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  // Heard by whoever waits for it; between two jobs nobody does.
+  child.on('error', () => undefined);
+  yieldToOthers(child.pid);
+  return child;
+}
+
+/** Searches and uploads of the same machine come first. */
+function yieldToOthers(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Gone already, or not allowed here: it works all the same.
+  }
+}
+
+function runOn<Order extends object, Message>(
+  child: ChildProcess,
+  order: Order,
+  { milliseconds, signal, onMessage }: ProcessTask<Message>,
+  limits: ProcessLimits,
+): Promise<ProcessEnd> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      clearInterval(watch);
+      signal?.removeEventListener('abort', onStop);
+      child.off('message', hear).off('exit', onStop).off('error', onError);
+    };
+    const settle = (end: ProcessEnd) => {
+      stop();
+      resolve(end);
+    };
+    const hear = (message: unknown) => {
+      // The program of the pool says nothing else.
+      if (onMessage(message as Message)) settle('done');
+    };
+    const onStop = () => settle('stopped');
+    const onError = (error: Error) => {
+      stop();
+      reject(error);
+    };
+    const timer = setTimeout(() => settle('too-long'), milliseconds);
+    const watch = setInterval(async () => {
+      if ((await residentMebibytes(child.pid)) > limits.memoryMebibytes) settle('too-much-memory');
+    }, MEMORY_CHECK_MS);
+    child.on('message', hear).on('exit', onStop).on('error', onError);
+    if (signal?.aborted) return onStop();
+    signal?.addEventListener('abort', onStop, { once: true });
+    child.send(order, () => undefined);
+  });
+}
+
+/** All memory of the process, native included, as Linux counts it; elsewhere pixels, heap and time are the bounds. */
+async function residentMebibytes(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
+}
