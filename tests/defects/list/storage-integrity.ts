@@ -21,6 +21,15 @@ export const STORAGE_INTEGRITY_DEFECTS: readonly Defect[] = [
   },
   {
     claim: 'F14',
+    title: 'a digest that was announced is forgotten by a check',
+    file: REPOSITORY,
+    find: 'coalesce(${objects.sha256}, ${objects.announcedSha256})',
+    replace: '${objects.sha256}',
+    tests: FSCK,
+    by: 'does not hand out what is not as its uploader announced it (every byte read: %s)',
+  },
+  {
+    claim: 'F14',
     title: 'a flipped byte is not found by reading',
     file: EXAMINE,
     find: 'if (object.sha256 !== null && sha256 !== object.sha256)',

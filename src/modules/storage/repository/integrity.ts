@@ -15,7 +15,8 @@ const columns = {
   size: objects.size,
   encryption: objects.encryption,
   wrappedKey: objects.wrappedKey,
-  sha256: objects.sha256,
+  /** What the client announced binds too, as long as nobody has read the bytes. */
+  sha256: sql<string | null>`coalesce(${objects.sha256}, ${objects.announcedSha256})`,
   state: objects.state,
 };
 const binaryKey = sql`${objects.key} collate "C"`;

@@ -49,6 +49,22 @@ function blobWith(content: string): string {
 }
 
 describe('fsck', () => {
+  test.each([[false], [true]])(
+    'does not hand out what is not as its uploader announced it (every byte read: %s)',
+    async (deep) => {
+      const id = await user.file(`announced ${deep}`);
+      await system.settled();
+      const key = await keyOf(id);
+      await system.query(`update storage.objects set sha256 = null, announced_sha256 = '${'0'.repeat(64)}',
+      state = 'corrupt', state_reason = 'announced otherwise' where key = '${key}'`);
+      const { findings } = await check({ deep, repair: true });
+      expect(findings.filter((found) => found.key === key)).toMatchObject([{ kind: 'corrupt' }]);
+      expect((await user.call('GET', `/v1/files/${id}/content`)).body.code).toBe('content_corrupt');
+      await system.query(`update storage.objects set announced_sha256 = null where key = '${key}'`);
+      await check({ deep: true, repair: true });
+    },
+  );
+
   test('finds nothing wrong where nothing is', async () => {
     await user.file('gut.txt');
     await system.settled();
