@@ -16,7 +16,12 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'tests/architecture/**/*.test.ts', 'tests/ai/**/*.test.ts'],
+          include: [
+            'src/**/*.test.ts',
+            'tests/architecture/**/*.test.ts',
+            'tests/ai/**/*.test.ts',
+            'docs/examples/**/*.test.ts',
+          ],
           globalSetup: ['src/local/testing/database-template.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,

@@ -41,11 +41,3 @@ export async function readCollection(path: string, name: string): Promise<Collec
   );
   return { name, documents, queries, judgements };
 }
-
-/** Normalised discounted cumulative gain of the first ten, with linear gains as trec_eval computes it. */
-export function ndcgAt10(ranked: readonly string[], grades: ReadonlyMap<string, number>): number {
-  const gain = (values: readonly number[]) =>
-    values.slice(0, 10).reduce((sum, grade, rank) => sum + grade / Math.log2(rank + 2), 0);
-  const ideal = gain([...grades.values()].toSorted((a, b) => b - a));
-  return ideal === 0 ? 0 : gain(ranked.slice(0, 10).map((document) => grades.get(document) ?? 0)) / ideal;
-}

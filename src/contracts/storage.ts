@@ -2,10 +2,12 @@ import { z } from '@hono/zod-openapi';
 import type { Fetcher } from '../core/config/config.ts';
 import { idPattern } from '../core/database/columns.ts';
 import { CLIENT_ADDRESS_HEADER } from '../core/http/caller.ts';
+import { plainTextSchema } from '../core/http/plain-text.ts';
 import { callSibling } from '../core/resilience/sibling.ts';
 
 export const fileIdSchema = z.string().regex(idPattern('file'), 'must be a file id, file_…');
 export const versionIdSchema = z.string().regex(idPattern('ver'), 'must be a version id, ver_…');
+export const userIdSchema = z.string().regex(idPattern('usr'), 'must be a user id, usr_…');
 export const timestampSchema = z.iso.datetime();
 /** A drive is named by whose it is: a person or a workspace. */
 export const driveIdSchema = z.string().regex(/^(usr|wsp)_[0-9a-f]{32}$/, 'must be usr_… or wsp_…');
@@ -98,6 +100,43 @@ export type VersionSource = z.infer<typeof versionSourceSchema>;
 export const fileLookupSchema = z.object({ ids: z.array(fileIdSchema).max(100) });
 export const filePageSchema = z.object({ items: z.array(fileSchema), nextCursor: z.string().nullable() });
 
+const MAX_TAG_BYTES = 64;
+
+/** Tags are the same if their bytes are. */
+export const tagSchema = plainTextSchema
+  .min(1, 'must not be empty')
+  .refine(
+    (tag) => new TextEncoder().encode(tag).length <= MAX_TAG_BYTES,
+    `must have at most ${MAX_TAG_BYTES} bytes in UTF-8`,
+  )
+  .refine((tag) => !tag.startsWith('\ufeff'), 'must not begin with a byte order mark');
+
+/**
+ * `POST /internal/files/{id}/rule-actions`: a rule of a drive acts on a file in the name of whoever made the rule, with
+ * the rights that they have at that moment. For the AI processor only; doing it twice is doing it once.
+ */
+export const ruleActionSchema = z.strictObject({
+  actorId: userIdSchema,
+  ruleId: z.string().regex(idPattern('rul'), 'must be a rule id, rul_…'),
+  /** The rule's drive: what has left it is not its business. */
+  driveId: driveIdSchema,
+  /** It was this content that the rule was about: it does nothing to another. */
+  versionId: versionIdSchema,
+  action: z.union([
+    z.strictObject({ addTag: tagSchema }),
+    /** A folder of the same drive. A name that is taken there gets a number. */
+    z.strictObject({ moveTo: fileIdSchema }),
+  ]),
+});
+export type RuleAction = z.infer<typeof ruleActionSchema>;
+
+export const ruleOutcomeSchema = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('done') }),
+  /** For good, with the reason for a person to read. */
+  z.object({ outcome: z.literal('refused'), reason: z.string() }),
+]);
+export type RuleOutcome = z.infer<typeof ruleOutcomeSchema>;
+
 /** A request goes on to a sibling with the credential and the address it came with. */
 export interface CallInTheNameOf {
   readonly credential: string;
@@ -112,6 +151,7 @@ export interface StorageClient {
   versionSource(versionId: string): Promise<VersionSource | undefined>;
   /** Those of the files that the caller may see now, in no particular order. */
   files(ids: readonly string[], caller: CallInTheNameOf): Promise<File[]>;
+  applyRule(fileId: string, action: RuleAction): Promise<RuleOutcome>;
 }
 
 export interface StorageClientOptions {
@@ -159,6 +199,10 @@ export function createStorageClient({
     async files(ids, caller) {
       const response = await send('/internal/files/lookup', caller, { ids });
       return z.object({ items: z.array(fileSchema) }).parse(await response.json()).items;
+    },
+    async applyRule(fileId, action) {
+      const response = await send(`/internal/files/${fileId}/rule-actions`, await asService(), action);
+      return ruleOutcomeSchema.parse(await response.json());
     },
   };
 }

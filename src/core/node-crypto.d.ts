@@ -12,7 +12,7 @@ declare module 'node:crypto' {
     update(data: Uint8Array): Hmac;
     digest(): Uint8Array;
   }
-  export function createHmac(algorithm: 'sha1', key: Uint8Array): Hmac;
+  export function createHmac(algorithm: 'sha1' | 'sha256', key: Uint8Array): Hmac;
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
   export function scrypt(
     password: string | Uint8Array,

@@ -8,15 +8,16 @@ import { createLogger } from '../core/telemetry/logger.ts';
 import { createSidecarApp } from './app.ts';
 import { createDigestService } from './digest-service.ts';
 import { previewLimits, readingLimits, streamingLimits } from './limits.ts';
-import { type Embedder, type EmbedderHandle, loadEmbedder } from './models/embedder.ts';
+import type { Embedder, EmbedderHandle } from './models/embedder.ts';
 import { createObjectSource } from './object-source.ts';
 import { createPreviewService } from './previews/preview-service.ts';
 import { createRendererPool } from './previews/renderer-pool.ts';
 import { createReadService } from './reading/read-service.ts';
 import { createReaderPool } from './reading/reader-pool.ts';
 import { createScanService } from './scanning/scan-service.ts';
+import { createTestAnalyses } from './testing/analyses.ts';
 import { makePdf, makePdfBomb } from './testing/documents.ts';
-import { modelIsOptional, resolveTestModel } from './testing/model.ts';
+import { createTestModels, loadTestEmbedder, modelIsOptional, resolveTestModel } from './testing/model.ts';
 
 const secret = 'a secret of the test that is long enough';
 const logger = createLogger('silent', {});
@@ -57,10 +58,12 @@ function createApp(embedding: EmbedderHandle = missing, limits = readingLimits, 
   return createSidecarApp({
     serviceTokenSecret: secret,
     embedding,
+    models: createTestModels(),
     reading: createReadService({ pool: readers, source, limits }),
     previews: createPreviewService({ pool: renderers, source, limits: previewLimits }),
     digests: createDigestService({ source, turns: streamingLimits.turns }),
     scans: createScanService({ source, scanner: undefined, turns: streamingLimits.turns }),
+    analyses: createTestAnalyses(),
     logger,
     now: () => new Date(),
   });
@@ -86,6 +89,7 @@ describe('the door', () => {
     '/v1/preview',
     '/v1/digest',
     '/v1/scan',
+    '/v1/analyses',
     '/v1/models/feature-extraction',
     '/v1/anything',
   ])('refuses %s without a token', async (path) => {
@@ -272,7 +276,7 @@ describe.skipIf(modelIsOptional)('with the real model', () => {
   let client: InferenceClient;
 
   beforeAll(async () => {
-    embedder = await loadEmbedder(await resolveTestModel());
+    embedder = await loadTestEmbedder(await resolveTestModel());
     const ready: EmbedderHandle = {
       current: () => embedder,
       state: () => ({ id: embedder.model.id, state: 'ready', dimensions: embedder.model.dimensions }),

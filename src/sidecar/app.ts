@@ -4,15 +4,19 @@ import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { verifyServiceToken } from '../core/security/service-token.ts';
 import { describeError, type Logger } from '../core/telemetry/logger.ts';
+import { analyseText, listPlugins } from './api/analyses.ts';
 import { digestObject } from './api/digest.ts';
-import { extractFeatures } from './api/feature-extraction.ts';
 import { reportReadiness } from './api/health.ts';
+import { infer } from './api/infer.ts';
 import { previewObject } from './api/preview.ts';
 import { readObject } from './api/read.ts';
+import { listModels, manageModel, removeModel } from './api/registry.ts';
 import { scanObject } from './api/scan.ts';
 import type { DigestService } from './digest-service.ts';
 import { requestLimits } from './limits.ts';
 import type { EmbedderHandle } from './models/embedder.ts';
+import type { ModelManager } from './models/manager.ts';
+import type { AnalysisService } from './plugins/analysis-service.ts';
 import type { PreviewService } from './previews/preview-service.ts';
 import { problemResponse, sidecarError, toSidecarError } from './problems.ts';
 import type { ReadService } from './reading/read-service.ts';
@@ -20,11 +24,14 @@ import type { ScanService } from './scanning/scan-service.ts';
 
 export interface SidecarDependencies {
   serviceTokenSecret: string;
+  /** The default embedding model. */
   embedding: EmbedderHandle;
+  models: ModelManager;
   reading: ReadService;
   previews: PreviewService;
   digests: DigestService;
   scans: ScanService;
+  analyses: AnalysisService;
   logger: Logger;
   now: () => Date;
 }
@@ -37,19 +44,24 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
 
 /** The sidecar's HTTP interface; contracts/sidecar.ts is its wire. */
 export function createSidecarApp(dependencies: SidecarDependencies): Hono<{ Variables: Variables }> {
-  const { embedding, reading, previews, digests, scans, logger } = dependencies;
+  const { embedding, models, reading, previews, digests, scans, analyses, logger } = dependencies;
   const app = new Hono<{ Variables: Variables }>();
   app.use(identifyAndLog(logger));
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', () => reportReadiness(embedding));
   app.use('/v1/*', authenticateService(dependencies), limitBody());
-  app.post('/v1/models/feature-extraction', async (c) =>
-    extractFeatures(c.req.raw, await parseJson(c.req.raw), embedding),
+  app.post('/v1/models/:task/:id?', async (c) =>
+    infer(c.req.raw, await parseJson(c.req.raw), { embedding, models }, c.req.param()),
   );
+  app.get('/v1/registry', () => listModels(models));
+  app.post('/v1/registry/:id/:action', (c) => manageModel(models, c.req.param('id'), c.req.param('action')));
+  app.delete('/v1/registry/:id', (c) => removeModel(models, c.req.param('id')));
   app.post('/v1/read', async (c) => readObject(c.req.raw, await parseJson(c.req.raw), reading));
   app.post('/v1/preview', async (c) => previewObject(c.req.raw, await parseJson(c.req.raw), previews));
   app.post('/v1/digest', async (c) => digestObject(c.req.raw, await parseJson(c.req.raw), digests));
   app.post('/v1/scan', async (c) => scanObject(c.req.raw, await parseJson(c.req.raw), scans));
+  app.post('/v1/analyses', async (c) => analyseText(c.req.raw, await parseJson(c.req.raw), analyses));
+  app.get('/v1/plugins', () => listPlugins(analyses));
   app.notFound((c) => problemResponse(sidecarError('not_found'), c.get('requestId')));
   app.onError((thrown, c) => {
     const error = toSidecarError(thrown);

@@ -4,15 +4,22 @@ import type { Logger } from '../core/telemetry/logger.ts';
 import type { SidecarDependencies } from './app.ts';
 import type { ModelSourceName, SidecarConfig } from './config.ts';
 import { createDigestService } from './digest-service.ts';
-import { previewLimits, readingLimits, streamingLimits } from './limits.ts';
-import { startModelLoader } from './models/embedder.ts';
+import { analysisLimits, previewLimits, readingLimits, streamingLimits } from './limits.ts';
+import { startDefaultEmbedding } from './models/default-embedding.ts';
 import { createHubSource } from './models/hub-source.ts';
+import { createModelLoader } from './models/load-models.ts';
 import { createLocalSource } from './models/local-source.ts';
+import { createModelManager } from './models/manager.ts';
+import { mergeEntries, readRegistryFile } from './models/model-registry-file.ts';
 import { createModelResolver, type ModelResolver } from './models/model-resolver.ts';
 import type { ModelSource } from './models/model-source.ts';
-import { embeddingModels } from './models/registry.ts';
+import { createModelStore, type ModelStore } from './models/model-store.ts';
+import { embeddingModels, type ModelEntry, taskModels } from './models/registry.ts';
 import { createWheelSource } from './models/wheel-source.ts';
 import { createObjectSource } from './object-source.ts';
+import { createAnalysisService } from './plugins/analysis-service.ts';
+import { createPluginEmbedding, createPluginSummaries } from './plugins/models.ts';
+import { createPluginRegistry, type PluginRegistry } from './plugins/plugin-registry.ts';
 import { createPreviewService } from './previews/preview-service.ts';
 import { createRendererPool } from './previews/renderer-pool.ts';
 import { createReadService } from './reading/read-service.ts';
@@ -20,19 +27,31 @@ import { createReaderPool } from './reading/reader-pool.ts';
 import { createClamd } from './scanning/clamd.ts';
 import { createScanService } from './scanning/scan-service.ts';
 
+const MIB = 1_048_576;
+
 export interface SidecarParts extends SidecarDependencies {
   close(): Promise<void>;
 }
 
 /** Wires the sidecar; models start loading in the background. */
 export function createSidecarDependencies(config: SidecarConfig, logger: Logger): SidecarParts {
-  const embedding = startModelLoader({
-    resolver: createConfiguredResolver(config),
+  const { entries, store, resolver } = createConfiguredModels(config);
+  const models = createModelManager({
+    entries,
+    store,
+    loader: createModelLoader(config.EMBEDDING_CACHE_MB * MIB),
+    budgetBytes: config.MODEL_MEMORY_MB * MIB,
+    logger,
+  });
+  const embedding = startDefaultEmbedding({
+    resolver,
     wanted: config.EMBEDDING_MODEL,
     logger,
+    adopt: models.adopt,
+    embedder: models.embedder,
     pause: (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
   });
-  const readers = createReaderPool(readingLimits);
+  const readers = createReaderPool(readingLimits, config.OCR_LANGUAGES);
   const renderers = createRendererPool(previewLimits);
   const source = createObjectSource({
     objectStore: config.S3_ENDPOINT,
@@ -40,34 +59,81 @@ export function createSidecarDependencies(config: SidecarConfig, logger: Logger)
   });
   const { CLAMD_ADDRESS } = config;
   const scanner = CLAMD_ADDRESS === undefined ? undefined : createClamd(CLAMD_ADDRESS, streamingLimits);
+  const plugins = createConfiguredPlugins(config, logger);
   return {
     serviceTokenSecret: config.SERVICE_TOKEN_SECRET,
     embedding,
+    models,
     reading: createReadService({ pool: readers, source, limits: readingLimits }),
     previews: createPreviewService({ pool: renderers, source, limits: previewLimits }),
     digests: createDigestService({ source, turns: streamingLimits.turns }),
     scans: createScanService({ source, scanner, turns: streamingLimits.turns }),
+    analyses: createAnalysisService({
+      registry: plugins,
+      turns: analysisLimits.turns,
+      threads: analysisLimits.threads,
+      embed: createPluginEmbedding(embedding),
+      summarise: createPluginSummaries(models),
+      now: () => performance.now(),
+    }),
     logger,
     now: () => new Date(),
     async close() {
-      await Promise.all([embedding.close(), readers.close(), renderers.close()]);
+      await Promise.all([
+        plugins.close(),
+        models.close(),
+        embedding.close(),
+        readers.close(),
+        renderers.close(),
+      ]);
     },
   };
 }
 
+/** The built-in steps and those that the configuration names; they are loaded in the background. */
+function createConfiguredPlugins(config: SidecarConfig, logger: Logger): PluginRegistry {
+  const registry = createPluginRegistry({
+    sources: {
+      folder: config.PLUGINS_DIR,
+      packages: config.PLUGIN_PACKAGES,
+      http: config.PLUGIN_URLS,
+      reload: config.PLUGINS_RELOAD === '1',
+    },
+    threads: analysisLimits,
+    logger,
+    now: () => performance.now(),
+  });
+  void registry.list().catch(() => undefined);
+  return registry;
+}
+
 type ModelConfig = Pick<
   SidecarConfig,
-  'EMBEDDING_MODEL' | 'MODEL_CACHE_DIR' | 'MODEL_HUB_URL' | 'MODEL_SOURCES' | 'MODELS_DIR'
+  'EMBEDDING_MODEL' | 'MODEL_CACHE_DIR' | 'MODEL_HUB_URL' | 'MODEL_REGISTRY' | 'MODEL_SOURCES' | 'MODELS_DIR'
 >;
 
-/** The sources that the configuration names, in its order. */
-export function createConfiguredResolver(config: ModelConfig): ModelResolver {
-  return createModelResolver({
+export interface ConfiguredModels {
+  entries: ModelEntry[];
+  store: ModelStore;
+  resolver: ModelResolver;
+}
+
+/** The models and sources that the configuration names, in its order. */
+export function createConfiguredModels(config: ModelConfig): ConfiguredModels {
+  const own = config.MODEL_REGISTRY === undefined ? [] : readRegistryFile(config.MODEL_REGISTRY);
+  const entries = mergeEntries(own, [...embeddingModels, ...taskModels]);
+  const store = createModelStore(config.MODEL_SOURCES.map((name) => createSource(name, config)));
+  const models = entries.filter((entry) => entry.task === 'feature-extraction');
+  const builtIn = embeddingModels.map(({ id }) => id);
+  const resolver = createModelResolver({
     wanted: config.EMBEDDING_MODEL,
-    models: embeddingModels,
-    sources: config.MODEL_SOURCES.map((name) => createSource(name, config)),
+    models,
+    // In the order of preference, each as the operator may have it.
+    preferred: builtIn.flatMap((id) => models.filter((model) => model.id === id)),
+    store,
     cacheDir: config.MODEL_CACHE_DIR,
   });
+  return { entries, store, resolver };
 }
 
 function createSource(name: ModelSourceName, config: ModelConfig): ModelSource {

@@ -24,6 +24,11 @@ export function isHeic(contentType: string): boolean {
   return HEIC.includes(contentType);
 }
 
+/** Made of pixels, and with a header that can be read. */
+export function isPicture(contentType: string): boolean {
+  return (isImage(contentType) && contentType !== 'image/svg+xml') || isHeic(contentType);
+}
+
 /** The picture is not as it should be, or too large; the reason is for a person. */
 export class ImageError extends Error {
   override name = 'ImageError';

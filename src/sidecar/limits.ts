@@ -7,6 +7,10 @@ export const requestLimits = {
   bodyBytes: 8 * MIB,
   textsPerCall: 256,
   charactersPerText: 20_000,
+  /** Of a zero-shot classification: the model runs once for each. */
+  labelsPerCall: 200,
+  /** Of a summary. */
+  newTokens: 512,
 } as const;
 
 /** What the inference queue holds before it answers 429; tokens are counted after truncation. */
@@ -14,7 +18,20 @@ export const queueLimits = {
   batchTokens: 262_144,
   /** Kept apart, so that a backlog of documents never refuses a person's query. */
   interactiveTokens: 16_384,
+  /** Texts of each of the two kinds that are not tokens yet. */
+  tokenizingTexts: 4_096,
 } as const;
+
+/** Models of other tasks than embedding, and models that are not in memory. */
+export const inferenceLimits = {
+  /** Of one model. */
+  turns: { concurrent: 1, waiting: 32 },
+  callMilliseconds: 60_000,
+  /** How long a request waits for a model that is being loaded, before it is told to come back. */
+  coldStartMilliseconds: 1_000,
+  /** A model that could not be loaded is not tried again at once. */
+  failedPauseMilliseconds: 10_000,
+};
 
 export interface ReadingLimits {
   fileBytes: number;
@@ -24,13 +41,20 @@ export interface ReadingLimits {
   /** From the first byte parsed to the last chunk. */
   parseMilliseconds: number;
   downloadMilliseconds: number;
-  /** JavaScript heap of the thread that parses. */
+  /**
+   * JavaScript heap of the thread that parses. Far above `memoryMebibytes`, which ends a thread in good time: when V8
+   * itself meets its limit in the middle of a large allocation, it aborts the whole process, and not the thread.
+   */
   heapMebibytes: number;
-  /** Heap and buffers of that thread together: V8 limits the heap only, unpacked streams live in buffers. */
+  /** Heap and buffers of that thread together, looked at while it works; unpacked streams live in buffers. */
   memoryMebibytes: number;
   concurrentReads: number;
   waitingReads: number;
+  /** Of documents that are archives inside. */
   zip: ZipLimits;
+  /** Of archives, whose entries are only listed. */
+  archive: ArchiveLimits;
+  pictures: PictureLimits;
 }
 
 /** Checked on the bytes that really come out, not only on what the archive's directory claims. */
@@ -41,17 +65,54 @@ export interface ZipLimits {
   ratio: number;
 }
 
+export interface ArchiveLimits extends ZipLimits {
+  /** Archives inside archives; 1 is the file itself. */
+  depth: number;
+  /** Of archives inside, unpacked to see what they have inside in turn; beyond that nobody looks. */
+  nestedBytes: number;
+}
+
+/** Of the processes that decode pictures, draw pages and recognise text: one at most for each document being read. */
+export interface PictureLimits {
+  /** Width times height, as the header says. */
+  pixels: number;
+  /** Longer side of what text is recognised in; larger pictures are scaled down to it. */
+  recognisedSide: number;
+  /** What pages are drawn in. */
+  dotsPerInch: number;
+  /** Pages of one PDF whose text is recognised; a page of print takes 2 to 5 s of a core. */
+  pages: number;
+  pagesMilliseconds: number;
+  /** One picture, from its header to its text. */
+  pictureMilliseconds: number;
+  heapMebibytes: number;
+  memoryMebibytes: number;
+  idleMebibytes: number;
+}
+
 export const readingLimits: ReadingLimits = {
   fileBytes: 250 * MIB,
   characters: 5_000_000,
   pages: 5_000,
   parseMilliseconds: 120_000,
   downloadMilliseconds: 120_000,
-  heapMebibytes: 768,
+  heapMebibytes: 4_096,
   memoryMebibytes: 1_024,
   concurrentReads: 2,
   waitingReads: 32,
   zip: { entries: 10_000, uncompressedBytes: 300 * MIB, ratio: 200 },
+  archive: { entries: 100_000, uncompressedBytes: 4_096 * MIB, ratio: 200, depth: 4, nestedBytes: 64 * MIB },
+  pictures: {
+    pixels: 200_000_000,
+    recognisedSide: 2_400,
+    dotsPerInch: 200,
+    pages: 100,
+    pagesMilliseconds: 90_000,
+    pictureMilliseconds: 40_000,
+    heapMebibytes: 512,
+    memoryMebibytes: 1_024,
+    idleMebibytes: 512,
+  },
 };
 
 export interface PreviewLimits {
@@ -86,4 +147,14 @@ export const streamingLimits = {
   turns: { concurrent: 4, waiting: 64 },
   /** From the last byte sent to the scanner's answer; clamd ends a scan by itself after 120 s. */
   scanMilliseconds: 150_000,
+} as const;
+
+/** Analysis steps; the limits of each are in its manifest. */
+export const analysisLimits = {
+  turns: { concurrent: 4, waiting: 64 },
+  /** Steps on threads at once, of all requests. */
+  threads: 2,
+  /** Memory of a thread; why its heap may be larger is said at `ReadingLimits`. */
+  builtIn: { heapMebibytes: 1_536, memoryMebibytes: 512 },
+  added: { heapMebibytes: 1_024, memoryMebibytes: 256 },
 } as const;

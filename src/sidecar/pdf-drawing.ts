@@ -21,10 +21,7 @@ export async function openPdf(bytes: Uint8Array, imagePixels: number): Promise<P
  * @param longerSide pixels.
  * @returns undefined when the page has no size.
  */
-export async function drawPage(
-  page: PdfPage,
-  longerSide: number,
-): Promise<canvasModule.Canvas | undefined> {
+export async function drawPage(page: PdfPage, longerSide: number): Promise<canvasModule.Canvas | undefined> {
   const whole = page.getViewport({ scale: 1 });
   const scale = longerSide / Math.max(whole.width, whole.height);
   if (!Number.isFinite(scale) || scale <= 0) return undefined;

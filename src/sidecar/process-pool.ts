@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { constants, setPriority } from 'node:os';
 
 export interface ProcessLimits {
   /** JavaScript heap of a process. */
@@ -86,18 +85,7 @@ function start(file: URL, limits: ProcessLimits): ChildProcess {
   });
   // Heard by whoever waits for it; between two jobs nobody does.
   child.on('error', () => undefined);
-  yieldToOthers(child.pid);
   return child;
-}
-
-/** Searches and uploads of the same machine come first. */
-function yieldToOthers(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // Gone already, or not allowed here: it works all the same.
-  }
 }
 
 function runOn<Order extends object, Message>(

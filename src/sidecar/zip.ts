@@ -55,7 +55,8 @@ export function listZip(archive: ZipSource | Uint8Array, limits: ZipLimits): Zip
   const source = archive instanceof Uint8Array ? zipInMemory(archive) : archive;
   const end = findEndOfDirectory(source);
   if (end.count > limits.entries) throw tooManyEntries(limits);
-  if (end.directorySize > LARGEST_DIRECTORY_BYTES) throw new ArchiveLimitError('has a directory of implausible size');
+  if (end.directorySize > LARGEST_DIRECTORY_BYTES)
+    throw new ArchiveLimitError('has a directory of implausible size');
   // Something in front of the archive (a program that unpacks itself, say) moves all offsets by its length.
   const start = end.at - end.directorySize;
   const shift = start - end.directoryOffset;

@@ -11,7 +11,8 @@ export type DependencyName =
   | 'identity-provider'
   | 'email'
   | 'breach-lookup'
-  | 'dns';
+  | 'dns'
+  | 'provider';
 
 /** A dependency that did not answer, answered with a fault of its own, or is being left alone for a while. */
 export class DependencyError extends Error {

@@ -13,10 +13,17 @@ export function createConsumer(
   dependencies: (env: object) => AiDependencies,
 ): Required<Pick<EdgeModule, 'queue' | 'scheduled'>> {
   async function run(env: object): Promise<number | undefined> {
-    const { analysis } = dependencies(env).background(uuidv7());
+    const { analysis, batches, models, rules } = dependencies(env).background(uuidv7());
     const until = Date.now() + BUDGET_MS;
-    await analysis.takeOverEvents();
-    return analysis.workOff(() => Date.now() < until, JOBS_AT_ONCE);
+    const mayContinue = () => Date.now() < until;
+    for (;;) {
+      await analysis.takeOverEvents();
+      // In this order: what is through makes room, and what is asked for is worked off with whatever came in meanwhile.
+      const moved = (await batches()) + (await models());
+      const dueInSeconds = await analysis.workOff(mayContinue, JOBS_AT_ONCE);
+      await rules.workOff(mayContinue);
+      if (moved === 0 || !mayContinue()) return dueInSeconds;
+    }
   }
 
   return {

@@ -5,7 +5,15 @@ import type { EdgeModule } from '../../core/http/edge-module.ts';
 import { mountReadiness } from '../../core/http/health.ts';
 import { mountAnalysis } from './api/analysis.ts';
 import type { AiVariables } from './api/app.ts';
+import { mountAsk } from './api/ask.ts';
+import { mountBatches } from './api/batches.ts';
+import { mountFields } from './api/fields.ts';
+import { mountLabels } from './api/labels.ts';
+import { mountModels } from './api/models.ts';
+import { mountPlugins } from './api/plugins.ts';
+import { mountRules } from './api/rules.ts';
 import { mountSearch } from './api/search.ts';
+import { mountSimilar } from './api/similar.ts';
 import { createConsumer } from './consumer.ts';
 import { createAiDependencies } from './dependencies.ts';
 
@@ -22,7 +30,15 @@ export function createAiModule(): EdgeModule {
   });
 
   mountAnalysis(app);
+  mountModels(app);
+  mountBatches(app);
+  mountAsk(app);
   mountSearch(app);
+  mountLabels(app);
+  mountRules(app);
+  mountFields(app);
+  mountPlugins(app);
+  mountSimilar(app);
   describeApi(app, 'AI processor');
   return { fetch: (request, env, ctx) => app.fetch(request, env, ctx), ...createConsumer(dependencies) };
 }

@@ -44,6 +44,7 @@ import { createFileService, type FileService } from './service/files.ts';
 import { createIdempotency, type Idempotency } from './service/idempotency.ts';
 import { createMediaTypes } from './service/media-type.ts';
 import { createPreviewService, type PreviewService } from './service/previews.ts';
+import { createRuleActions, type RuleActions } from './service/rule-actions.ts';
 import {
   createGoneDrives,
   createTrashRetention,
@@ -58,6 +59,7 @@ import { createZipService, type ZipService } from './service/zip.ts';
 /** The use cases of the module, one per room, for handlers. */
 export interface StorageServices {
   readonly files: FileService;
+  readonly ruleActions: RuleActions;
   readonly drives: DriveService;
   readonly content: ContentService;
   readonly downloads: DownloadService;
@@ -210,6 +212,7 @@ export function createStorageDependencies(env: object): StorageDependencies {
   return {
     services: {
       files,
+      ruleActions: createRuleActions(files),
       drives: createDriveService(createDriveRepository(db, quota)),
       content,
       downloads,

@@ -16,6 +16,8 @@ export const storageError = defineErrors({
   drive_not_found: { status: 404, title: 'There is no such drive' },
   too_many_entries: { status: 409, title: 'Too many entries to do this at once' },
   metadata_too_large: { status: 409, title: 'There would be more metadata than an entry can have' },
+  too_many_tags: { status: 409, title: 'There would be more tags than an entry can have' },
+  other_drive: { status: 409, title: 'A rule moves files within their drive only' },
   folder_too_deep: { status: 409, title: 'Folders cannot be nested deeper' },
   content_missing: { status: 409, title: 'The bytes of this version are missing from the store' },
   content_corrupt: { status: 409, title: 'The bytes of this version are not those that were uploaded' },

@@ -41,7 +41,12 @@ export function createStorageModule(): EdgeModule {
     provideGuard((env) => dependencies(env).guard),
     refuseInvalidQuery,
   );
-  app.use('/internal/files/*', authorize('files:read', false), limitBody());
+  app.use('/internal/files/lookup', authorize('files:read', false), limitBody());
+  app.use(
+    '/internal/files/:id/rule-actions',
+    authenticateService((env) => dependencies(env).serviceTokenSecret, 'storage', 'ai'),
+    limitBody(),
+  );
   app.use('/internal/events', service);
   app.use('/internal/versions/*', service);
   app.use('/v1/*', limitText);

@@ -3,7 +3,11 @@ import type { AnalysisService } from '../plugins/analysis-service.ts';
 import { parseBody } from './body.ts';
 
 /** Runs analysis steps over the text of one version; 200 whatever becomes of each. */
-export async function analyseText(request: Request, json: unknown, service: AnalysisService): Promise<Response> {
+export async function analyseText(
+  request: Request,
+  json: unknown,
+  service: AnalysisService,
+): Promise<Response> {
   return Response.json(await service.analyse(parseBody(analysisRequestSchema, json), request.signal));
 }
 

@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { requestLimits } from '../limits.ts';
-import { type Priority, QueueFullError } from '../models/batcher.ts';
+import { QueueFullError } from '../models/batcher.ts';
+import type { Priority } from '../models/cores.ts';
 import type { Embedder, EmbedderHandle } from '../models/embedder.ts';
+import type { ModelManager } from '../models/manager.ts';
 import { TextTooLongError } from '../models/tokenizer.ts';
 import { sidecarError } from '../problems.ts';
+import { parseBody } from './body.ts';
+import { statedPriority } from './priority.ts';
 
 const text = z.string().max(requestLimits.charactersPerText);
 
@@ -22,25 +26,45 @@ const bodySchema = z.object({
   parameters: z.record(z.string(), z.unknown()).default({}),
 });
 
-const priorityHeader = z.enum(['interactive', 'batch']).optional();
-
 /** A single text this short is somebody's query. */
 const QUERY_CHARACTERS = 512;
 
-/** `feature-extraction` in the Hugging Face inference format: a vector for a text, a list of vectors for a list. */
+export interface EmbeddingModels {
+  /** The default. */
+  embedding: EmbedderHandle;
+  models: ModelManager;
+}
+
+/**
+ * `feature-extraction` in the Hugging Face inference format: a vector for a text, a list of vectors for a list. Without
+ * `id` by the default model.
+ */
 export async function extractFeatures(
   request: Request,
   json: unknown,
-  handle: EmbedderHandle,
+  { embedding, models }: EmbeddingModels,
+  id?: string,
 ): Promise<Response> {
-  const { texts, single, options } = parse(json);
-  const embedder = handle.current();
-  if (embedder === undefined) throw modelUnavailable(handle);
+  const call = parse(json);
+  const work = (embedder: Embedder) => answer(request, call, embedder);
+  const current = id === undefined ? embedding.current() : undefined;
+  if (current !== undefined) return work(current);
+  const wanted = id ?? models.defaultOf('feature-extraction');
+  if (wanted === undefined) throw modelUnavailable(embedding);
+  return models.withEmbedder(wanted, request.signal, work);
+}
+
+async function answer(
+  request: Request,
+  { texts, single, options }: ReturnType<typeof parse>,
+  embedder: Embedder,
+): Promise<Response> {
   if (options.dimensions != null && options.dimensions !== embedder.model.dimensions) {
     throw sidecarError('invalid_request', {
       detail: `The model has ${embedder.model.dimensions} dimensions.`,
     });
   }
+  let known = 0;
   const vectors = await embed(embedder, texts, {
     truncate: options.truncate,
     direction: options.truncation_direction.toLowerCase() === 'left' ? 'left' : 'right',
@@ -48,26 +72,31 @@ export async function extractFeatures(
     purpose: options.prompt_name === 'query' ? 'query' : 'document',
     priority: priorityOf(request, texts),
     signal: request.signal,
+    onHits: (hits) => {
+      known = hits;
+    },
   });
   const rows = vectors.map(toJson);
   return new Response(single ? rows[0] : `[${rows.join(',')}]`, {
-    headers: { 'content-type': 'application/json', 'x-model': embedder.model.id },
+    headers: {
+      'content-type': 'application/json',
+      'x-model': embedder.model.id,
+      // Of these texts nothing had to be computed.
+      'x-cache-hits': String(known),
+    },
   });
 }
 
 function parse(json: unknown) {
-  const body = bodySchema.safeParse(json);
-  if (!body.success) throw invalid(body.error);
-  const { inputs } = body.data;
-  const options = parameters.safeParse({ ...Object(json), ...body.data.parameters });
-  if (!options.success) throw invalid(options.error);
+  const { inputs, parameters: nested } = parseBody(bodySchema, json);
+  const options = parseBody(parameters, { ...Object(json), ...nested });
   const single = typeof inputs === 'string';
-  return { texts: single ? [inputs] : inputs, single, options: options.data };
+  return { texts: single ? [inputs] : inputs, single, options };
 }
 
 function priorityOf(request: Request, texts: readonly string[]): Priority {
-  const wanted = priorityHeader.safeParse(request.headers.get('x-priority') ?? undefined);
-  if (wanted.success && wanted.data !== undefined) return wanted.data;
+  const wanted = statedPriority(request);
+  if (wanted !== undefined) return wanted;
   return texts.length === 1 && (texts[0]?.length ?? 0) <= QUERY_CHARACTERS ? 'interactive' : 'batch';
 }
 
@@ -92,13 +121,6 @@ function modelUnavailable(handle: EmbedderHandle) {
   const detail =
     state === 'loading' ? `The model ${id} is loading.` : `The model ${id} is missing; see /readyz.`;
   return sidecarError('model_unavailable', { detail, retryAfterSeconds: state === 'loading' ? 2 : 10 });
-}
-
-function invalid(error: z.ZodError) {
-  const detail = error.issues
-    .map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`)
-    .join('; ');
-  return sidecarError('invalid_request', { detail });
 }
 
 /** Eight decimals hold all that a 32-bit float of a unit vector says, in half the characters of a double. */

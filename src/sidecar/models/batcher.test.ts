@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createBatcher, QueueFullError } from './batcher.ts';
+import { createBatcher as createBatcherOf, QueueFullError } from './batcher.ts';
+import { createCores } from './cores.ts';
 import type { InferenceEngine, TokenBatch } from './engine.ts';
 
 const roomy = { batchTokens: 100_000, interactiveTokens: 100_000 };
@@ -39,6 +40,12 @@ function createInstantEngine(lanes = 2) {
   };
   return { ...stepped, engine: { ...stepped.engine, run } };
 }
+
+type Options = Omit<Parameters<typeof createBatcherOf>[0], 'cores'>;
+
+/** With as many cores as the engine has lanes. */
+const createBatcher = (options: Options, cores = createCores(options.engine.lanes)) =>
+  createBatcherOf({ ...options, cores });
 
 const sequence = (id: number, length: number) => new Int32Array(length).fill(id);
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
@@ -127,5 +134,40 @@ describe('createBatcher', () => {
     const batcher = createBatcher({ engine: flaky, limits: roomy, lingerMs: 0 });
     await expect(batcher.embed([sequence(1, 5)], 'batch')).rejects.toThrow('lost');
     expect(await batcher.embed([sequence(2, 5)], 'batch')).toHaveLength(1);
+  });
+
+  it('computes with no more lanes at once than there are cores, however many models there are', async () => {
+    const cores = createCores(1);
+    const [one, other] = [createStepEngine(2), createStepEngine(2)];
+    const batchers = [one, other].map(({ engine }) =>
+      createBatcher({ engine, limits: roomy, batchTokens: 100, lingerMs: 0 }, cores),
+    );
+    const documents = [0, 1, 2].map((n) => sequence(n + 1, 100));
+    const calls = batchers.map((batcher) => batcher.embed(documents, 'batch'));
+    await turn();
+    const query = batchers[1]?.embed([sequence(9, 3)], 'interactive');
+    const order: number[] = [];
+    for (let computed = 0; computed < 7; computed++) {
+      expect(one.seen.length + other.seen.length).toBe(computed + 1);
+      order.push(other.seen.length);
+      one.step();
+      other.step();
+      await turn();
+    }
+    await Promise.all([...calls, query]);
+    // The query passes what other models have waiting too, and no model waits for the end of another's work.
+    expect(other.seen[0]?.ids[0]).toBe(9);
+    expect(order.indexOf(1)).toBe(1);
+    expect(order.indexOf(2)).toBeLessThan(5);
+  });
+
+  it('lets documents go on under queries without end', async () => {
+    const { engine, seen, step } = createStepEngine();
+    const batcher = createBatcher({ engine, limits: roomy, batchTokens: 10, lingerMs: 0 });
+    const queries = Array.from({ length: 40 }, () => batcher.embed([sequence(7, 10)], 'interactive'));
+    const document = batcher.embed([sequence(1, 10)], 'batch');
+    for (let n = 0; n < 41; n++, await turn()) step();
+    await Promise.all([...queries, document]);
+    expect(seen.findIndex(({ ids }) => ids[0] === 1)).toBeLessThan(12);
   });
 });

@@ -1,9 +1,9 @@
+import type { Cores, Priority } from './cores.ts';
 import type { InferenceEngine, TokenBatch } from './engine.ts';
-
-export type Priority = 'interactive' | 'batch';
 
 export interface BatcherOptions {
   engine: InferenceEngine;
+  cores: Cores;
   /** Padded tokens of one batch: small enough that a query does not wait long, large enough for full speed. */
   batchTokens?: number;
   /** How long a batch job waits for company while a lane is idle; an interactive one does not wait. */
@@ -18,6 +18,8 @@ export interface Batcher {
    */
   embed(sequences: readonly Int32Array[], priority: Priority, signal?: AbortSignal): Promise<Float32Array[]>;
   readonly queuedTokens: Readonly<Record<Priority, number>>;
+  /** @throws QueueFullError when nothing more of this priority would be taken */
+  assertRoom(priority: Priority): void;
 }
 
 /** More tokens are waiting than the limits allow. */
@@ -34,17 +36,22 @@ interface Item {
 
 const BATCH_TOKENS = 512;
 const LINGER_MS = 2;
+/** After so many interactive batches in a row one of documents is computed, so that queries never stop them altogether. */
+const INTERACTIVE_STREAK = 8;
 
 /**
  * Packs sequences of all requests into batches of similar length, so that little is computed on padding. The
  * oldest waiting sequence is always in the next batch: sorting starves nobody.
  */
 export function createBatcher(options: BatcherOptions): Batcher {
-  const { engine, limits, batchTokens = BATCH_TOKENS, lingerMs = LINGER_MS } = options;
+  const { engine, cores, limits, batchTokens = BATCH_TOKENS, lingerMs = LINGER_MS } = options;
   /** Each queue is kept sorted by length. */
   const queues: Record<Priority, Item[]> = { interactive: [], batch: [] };
   const queuedTokens: Record<Priority, number> = { interactive: 0, batch: 0 };
   const freeLanes = Array.from({ length: engine.lanes }, (_, lane) => lane);
+  /** Cores that are asked for and not there yet. */
+  const asked: Record<Priority, number> = { interactive: 0, batch: 0 };
+  let streak = 0;
   let order = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -63,23 +70,42 @@ export function createBatcher(options: BatcherOptions): Batcher {
   }
 
   function next(): Item[] {
-    const priority = queues.interactive.length > 0 ? 'interactive' : 'batch';
+    const passed = streak >= INTERACTIVE_STREAK && queues.batch.length > 0;
+    const priority = queues.interactive.length > 0 && !passed ? 'interactive' : 'batch';
+    streak = priority === 'interactive' ? streak + 1 : 0;
     const taken = takeBatch(queues[priority], batchTokens);
     for (const item of taken) queuedTokens[priority] -= item.ids.length;
     return taken;
   }
 
+  /** Asks for a core for each lane that has something to do; what it computes is chosen when the core is there. */
   function dispatch(): void {
     clearTimeout(timer);
     timer = undefined;
-    while (freeLanes.length > 0 && queues.interactive.length + queues.batch.length > 0) {
-      const lane = freeLanes.pop();
-      if (lane === undefined) return;
-      void compute(lane, next()).then(() => {
-        freeLanes.push(lane);
-        dispatch();
-      });
+    for (const priority of ['interactive', 'batch'] as const) {
+      // A core that is free at once takes a lane and part of the queue with it.
+      while (asked[priority] < Math.min(freeLanes.length, queues[priority].length)) {
+        asked[priority]++;
+        cores.request(priority, (release) => {
+          asked[priority]--;
+          start(release);
+        });
+      }
     }
+  }
+
+  function start(release: () => void): void {
+    const lane = queues.interactive.length + queues.batch.length > 0 ? freeLanes.pop() : undefined;
+    if (lane === undefined) {
+      release();
+      return;
+    }
+    void compute(lane, next()).then(() => {
+      freeLanes.push(lane);
+      // Before the core is passed on: work of this model then waits in line for it like that of the others.
+      dispatch();
+      release();
+    });
   }
 
   async function compute(lane: number, items: readonly Item[]): Promise<void> {
@@ -99,14 +125,21 @@ export function createBatcher(options: BatcherOptions): Batcher {
     else timer ??= setTimeout(dispatch, lingerMs);
   }
 
+  const limitOf = (priority: Priority) =>
+    priority === 'batch' ? limits.batchTokens : limits.interactiveTokens;
+
   return {
     queuedTokens,
+    assertRoom(priority) {
+      if (queuedTokens[priority] >= limitOf(priority)) throw new QueueFullError();
+    },
     async embed(sequences, priority, signal) {
       signal?.throwIfAborted();
       const tokens = sequences.reduce((sum, ids) => sum + ids.length, 0);
-      const limit = priority === 'batch' ? limits.batchTokens : limits.interactiveTokens;
       // An empty queue takes any call, however large: the door has bounded it already.
-      if (queuedTokens[priority] > 0 && queuedTokens[priority] + tokens > limit) throw new QueueFullError();
+      if (queuedTokens[priority] > 0 && queuedTokens[priority] + tokens > limitOf(priority)) {
+        throw new QueueFullError();
+      }
       const mine = new Set<Item>();
       const results = sequences.map(
         (ids) =>

@@ -1,12 +1,14 @@
 import type { SidecarReady } from '../../contracts/sidecar.ts';
-import type { Logger } from '../../core/telemetry/logger.ts';
 import { queueLimits } from '../limits.ts';
-import { type Batcher, createBatcher, type Priority } from './batcher.ts';
+import { type Batcher, createBatcher, QueueFullError } from './batcher.ts';
+import type { Cores, Priority } from './cores.ts';
+import type { EmbeddingMemory } from './embedding-memory.ts';
 import type { InferenceEngine } from './engine.ts';
-import type { ModelResolver, ResolvedModel } from './model-resolver.ts';
+import type { ModelFigures } from './figures.ts';
+import type { ModelFolder } from './model-source.ts';
 import { normalise } from './pooling.ts';
 import type { EmbeddingModel } from './registry.ts';
-import { loadTokenizer, type TokenizeOptions, type Tokenizer } from './tokenizer.ts';
+import { loadTokenizer, TextTooLongError, type TokenizeOptions, type Tokenizer } from './tokenizer.ts';
 import { createWorkerEngine } from './worker-engine.ts';
 
 export interface EmbedOptions extends TokenizeOptions {
@@ -15,6 +17,8 @@ export interface EmbedOptions extends TokenizeOptions {
   purpose: 'query' | 'document';
   priority: Priority;
   signal?: AbortSignal;
+  /** Is told for how many of the texts nothing had to be computed. */
+  onHits?: (hits: number) => void;
 }
 
 /** A model that is loaded. */
@@ -28,104 +32,96 @@ export interface Embedder {
 
 export type ModelState = SidecarReady['models'][string];
 
-/** A model that may come later. */
+/** The default embedding model, which may come later. */
 export interface EmbedderHandle {
   current(): Embedder | undefined;
   state(): ModelState;
   close(): Promise<void>;
 }
 
-const LANES = 2;
-const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 60_000;
+/** What the models of a process share, and the figures of this one. */
+export interface EmbedderContext {
+  cores: Cores;
+  memory: EmbeddingMemory;
+  figures: ModelFigures;
+}
 
-/** Loads a resolved model: tokenizer here, inference on threads of its own. */
-export async function loadEmbedder({ model, folder }: ResolvedModel): Promise<Embedder> {
+/** More copies of the weights than this gain less than they take. */
+const MOST_LANES = 4;
+
+export const lanesOf = (cores: Cores) => Math.min(cores.count, MOST_LANES);
+
+/** Loads a model: tokenizer here, inference on threads of its own. */
+export async function loadEmbedder(
+  { model, folder }: { model: EmbeddingModel; folder: ModelFolder },
+  context: EmbedderContext,
+): Promise<Embedder> {
   const tokenizer = await loadTokenizer(folder.path, model);
-  const engine = await createWorkerEngine({ model, folder: folder.path, lanes: LANES, threadsPerLane: 1 });
-  return createEmbedder(
-    model,
-    folder.source,
-    tokenizer,
-    engine,
-    createBatcher({ engine, limits: queueLimits }),
-  );
+  const lanes = lanesOf(context.cores);
+  const engine = await createWorkerEngine({ model, folder: folder.path, lanes, threadsPerLane: 1 });
+  const batcher = createBatcher({ engine, cores: context.cores, limits: queueLimits });
+  return createEmbedder({ model, source: folder.source, tokenizer, engine, batcher, ...context });
 }
 
-function createEmbedder(
-  model: EmbeddingModel,
-  source: string,
-  tokenizer: Tokenizer,
-  engine: InferenceEngine,
-  batcher: Batcher,
-): Embedder {
-  return {
-    model,
-    source,
-    async embed(texts, { normalize, purpose, priority, signal, ...tokenizing }) {
-      const prefix = purpose === 'query' ? model.queryPrefix : '';
-      const sequences = await tokenizer.tokenize(
-        prefix === '' ? texts : texts.map((text) => prefix + text),
-        tokenizing,
+export interface EmbedderParts extends EmbedderContext {
+  model: EmbeddingModel;
+  source: string;
+  tokenizer: Tokenizer;
+  engine: Pick<InferenceEngine, 'close'>;
+  batcher: Batcher;
+}
+
+export function createEmbedder(parts: EmbedderParts): Embedder {
+  const { model, source, tokenizer, batcher, memory, figures } = parts;
+  /** Texts that are not in the queue yet: it alone would not bound what a process takes in. */
+  const tokenizing: Record<Priority, number> = { interactive: 0, batch: 0 };
+
+  async function tokenize(texts: readonly string[], indexes: readonly number[], options: EmbedOptions) {
+    const { priority, signal } = options;
+    batcher.assertRoom(priority);
+    if (tokenizing[priority] >= queueLimits.tokenizingTexts) throw new QueueFullError();
+    tokenizing[priority] += indexes.length;
+    try {
+      const prefix = options.purpose === 'query' ? model.queryPrefix : '';
+      return await tokenizer.tokenize(
+        indexes.map((index) => prefix + texts[index]),
+        options,
+        signal,
       );
-      const vectors = await batcher.embed(sequences, priority, signal);
-      return normalize ? vectors.map(normalise) : vectors;
-    },
-    close: () => engine.close(),
-  };
-}
-
-export interface ModelLoaderOptions {
-  resolver: ModelResolver;
-  /** The id to report while nothing is resolved. */
-  wanted: string;
-  logger: Logger;
-  load?: (resolved: ResolvedModel) => Promise<Embedder>;
-  /** Resolves after the pause between two attempts; rejects when the signal aborts. */
-  pause: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-}
-
-/** Looks for a model in the background until one is loaded; the pause between attempts doubles up to a minute. */
-export function startModelLoader(options: ModelLoaderOptions): EmbedderHandle {
-  const { resolver, wanted, logger, load = loadEmbedder, pause } = options;
-  const stopping = new AbortController();
-  let embedder: Embedder | undefined;
-  let state: ModelState = { id: wanted, state: 'loading' };
-
-  async function attempt(): Promise<void> {
-    const resolved = await resolver.resolve(stopping.signal);
-    const { model, folder } = resolved;
-    if (state.state === 'loading') state = { id: model.id, state: 'loading' };
-    const loaded = await load(resolved);
-    if (stopping.signal.aborted) return loaded.close();
-    await resolver.remember(resolved);
-    embedder = loaded;
-    state = { id: model.id, state: 'ready', dimensions: model.dimensions, source: folder.source };
-    logger.info('model ready', { model: model.id, source: folder.source });
-  }
-
-  async function run(): Promise<void> {
-    for (let wait = FIRST_RETRY_MS; !stopping.signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (stopping.signal.aborted) return;
-        const reason = error instanceof Error ? error.message : String(error);
-        state = { id: wanted, state: 'missing', reason };
-        logger.warn('model missing', { model: wanted, reason, retryInMs: wait });
-      }
-      await pause(wait, stopping.signal).catch(() => undefined);
+    } catch (error) {
+      throw error instanceof TextTooLongError ? error.at(indexes[error.index] ?? error.index) : error;
+    } finally {
+      tokenizing[priority] -= indexes.length;
     }
   }
 
-  const running = run();
   return {
-    current: () => embedder,
-    state: () => state,
-    async close() {
-      stopping.abort();
-      await running;
-      await embedder?.close();
+    model,
+    source,
+    async embed(texts, options) {
+      const { normalize, purpose, priority, truncate, direction, signal, onHits } = options;
+      const end = figures.begin();
+      let tokens = 0;
+      try {
+        const scope = {
+          vector: `${model.id} ${source} ${purpose} ${truncate} ${direction}`,
+          urgency: priority,
+        };
+        const { vectors, hits } = await memory.recall(texts, scope, async (indexes) => {
+          const sequences = await tokenize(texts, indexes, options);
+          for (const { length } of sequences) tokens += length;
+          return batcher.embed(sequences, priority, signal);
+        });
+        onHits?.(hits);
+        end('done', tokens);
+        return vectors.map((vector) => (normalize ? normalise(vector.slice()) : vector.slice()));
+      } catch (error) {
+        const refused =
+          error instanceof QueueFullError || error instanceof TextTooLongError || signal?.aborted;
+        end(refused ? 'refused' : 'failed', tokens);
+        throw error;
+      }
     },
+    close: () => parts.engine.close(),
   };
 }

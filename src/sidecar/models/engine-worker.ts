@@ -9,7 +9,7 @@ import { pool } from './pooling.ts';
 const settings = z
   .object({
     folder: z.string(),
-    dtype: z.literal('q8'),
+    dtype: z.enum(['fp32', 'fp16', 'q8', 'q4']),
     dimensions: z.number(),
     pooling: z.enum(['cls', 'mean']),
     threads: z.number(),

@@ -33,9 +33,11 @@ export async function fetchFile(request: FileFetch): Promise<number> {
     const response = await fetch(request.url, { headers, signal: timer.signal });
     if (response.status === 416) await rm(part, { force: true });
     if (response.status === 404 && request.optional === true) return 0;
-    if (!response.ok || response.body === null) throw new Error(`${request.url.pathname} answered ${response.status}`);
+    if (!response.ok || response.body === null)
+      throw new Error(`${request.url.pathname} answered ${response.status}`);
     const resumed = response.status === 206 && startsAt(response, offset);
-    if (response.status === 206 && !resumed) throw new Error(`${request.url.pathname} answered with another range`);
+    if (response.status === 206 && !resumed)
+      throw new Error(`${request.url.pathname} answered with another range`);
     const start = resumed ? offset : 0;
     const length = contentLength(response);
     const total = length === null ? null : start + length;
@@ -54,7 +56,11 @@ export async function fetchFile(request: FileFetch): Promise<number> {
   }
 }
 
-const sizeOf = (path: string) => stat(path).then(({ size }) => size, () => 0);
+const sizeOf = (path: string) =>
+  stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 
 function startsAt(response: Response, offset: number): boolean {
   return response.headers.get('content-range')?.startsWith(`bytes ${offset}-`) === true;

@@ -22,7 +22,11 @@ export interface HubSourceOptions {
  * Model folders from the Hugging Face hub, file by file over HTTP. They are collected beside the final place, which
  * appears complete or not at all; what was received before a failure or a restart is not asked for again.
  */
-export function createHubSource({ cacheDir, hubUrl = HUB_URL, connectLimitMs = CONNECT_LIMIT_MS }: HubSourceOptions): ModelSource {
+export function createHubSource({
+  cacheDir,
+  hubUrl = HUB_URL,
+  connectLimitMs = CONNECT_LIMIT_MS,
+}: HubSourceOptions): ModelSource {
   // The layout of transformers.js, whose caches stay good.
   const pathOf = ({ repo, revision }: ModelEntry) => join(cacheDir, repo, revision);
   const partialOf = (model: ModelEntry) => `${pathOf(model)}.partial`;
@@ -39,10 +43,20 @@ export function createHubSource({ cacheDir, hubUrl = HUB_URL, connectLimitMs = C
         report({
           receivedBytes: done + received,
           // The file under way may be the larger part of what the registry says, and then it knows better.
-          totalBytes: totalBytes === null && length === null ? null : Math.max(totalBytes ?? 0, done + (length ?? received)),
+          totalBytes:
+            totalBytes === null && length === null
+              ? null
+              : Math.max(totalBytes ?? 0, done + (length ?? received)),
         });
       const url = new URL(`${model.repo}/resolve/${model.revision}/${file}`, withSlash(hubUrl));
-      done += await fetchFile({ url, target, limits, signal, report: known, optional: OPTIONAL_FILES.includes(file) });
+      done += await fetchFile({
+        url,
+        target,
+        limits,
+        signal,
+        report: known,
+        optional: OPTIONAL_FILES.includes(file),
+      });
     }
   }
 
@@ -75,7 +89,11 @@ export function createHubSource({ cacheDir, hubUrl = HUB_URL, connectLimitMs = C
 
 const withSlash = (url: string) => (url.endsWith('/') ? url : `${url}/`);
 
-const exists = (path: string) => access(path).then(() => true, () => false);
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

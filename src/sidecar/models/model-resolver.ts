@@ -1,13 +1,12 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { ModelFolder } from './model-source.ts';
-import { ModelMissingError, type ModelStore } from './model-store.ts';
+import { type FoundFolder, ModelMissingError, type ModelStore } from './model-store.ts';
 import type { EmbeddingModel } from './registry.ts';
 
 export interface ResolvedModel {
   model: EmbeddingModel;
-  folder: ModelFolder;
+  folder: FoundFolder;
 }
 
 /** Chooses the default embedding model. */

@@ -41,7 +41,11 @@ export function createModelStore(sources: readonly ModelSource[]): ModelStore {
   }
 
   /** Source by source: what an earlier one can fetch goes before what a later one has. */
-  async function obtain(model: ModelEntry, first: string | undefined, report: (progress: PullProgress) => void) {
+  async function obtain(
+    model: ModelEntry,
+    first: string | undefined,
+    report: (progress: PullProgress) => void,
+  ) {
     const reasons: string[] = [];
     for (const source of inOrder(sources, first)) {
       try {

@@ -13,19 +13,28 @@ export interface TokenizeOptions {
 export interface Tokenizer {
   /**
    * Token ids of each text with the model's special tokens, at most `maxTokens` long.
-   * @throws TextTooLongError when `truncate` is false and a text does not fit.
+   * @throws TextTooLongError when `truncate` is false and a text does not fit; the signal's reason.
    */
-  tokenize(texts: readonly string[], options: TokenizeOptions): Promise<Int32Array[]>;
+  tokenize(texts: readonly string[], options: TokenizeOptions, signal?: AbortSignal): Promise<Int32Array[]>;
 }
 
 /** A text has more tokens than the model takes. */
 export class TextTooLongError extends Error {
   override name = 'TextTooLongError';
   readonly index: number;
+  readonly tokens: number;
+  readonly maxTokens: number;
 
   constructor(index: number, tokens: number, maxTokens: number) {
     super(`inputs[${index}] has ${tokens} tokens; the model takes ${maxTokens}.`);
     this.index = index;
+    this.tokens = tokens;
+    this.maxTokens = maxTokens;
+  }
+
+  /** The same of a text that its caller counts otherwise. */
+  at(index: number): TextTooLongError {
+    return new TextTooLongError(index, this.tokens, this.maxTokens);
   }
 }
 
@@ -55,12 +64,13 @@ export async function loadTokenizer(folder: string, model: EmbeddingModel): Prom
   }
 
   return {
-    async tokenize(texts, options) {
+    async tokenize(texts, options, signal) {
       const sequences: Int32Array[] = [];
       let sliceStart = performance.now();
       for (const [index, text] of texts.entries()) {
         if (performance.now() - sliceStart > SLICE_MS) {
           await setImmediate();
+          signal?.throwIfAborted();
           sliceStart = performance.now();
         }
         sequences.push(encode(text, index, options));

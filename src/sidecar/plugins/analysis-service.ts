@@ -1,6 +1,7 @@
 import type { AnalysisRequest, AnalysisResponse, PluginInfo, StepResult } from '../../contracts/sidecar.ts';
 import { createTurns, type TurnLimits, type Turns } from '../turns.ts';
 import { checkOutput } from './check-output.ts';
+import { isFor } from './media-types.ts';
 import type { Embedded, PluginInput } from './plugin.ts';
 import type { InstalledPlugin, PluginRegistry } from './plugin-registry.ts';
 import type { Calls, Settled } from './protocol.ts';
@@ -66,7 +67,10 @@ async function runStep(
   { options, threads, signal }: Surroundings,
 ): Promise<StepResult> {
   const { info, run } = plugin ?? {};
-  const end = (result: Omit<StepResult, 'step' | 'version' | 'milliseconds'>, milliseconds = 0): StepResult => ({
+  const end = (
+    result: Omit<StepResult, 'step' | 'version' | 'milliseconds'>,
+    milliseconds = 0,
+  ): StepResult => ({
     step,
     version: info?.version ?? '0.0.0',
     ...result,
@@ -107,7 +111,11 @@ function watchModel(options: AnalysisServiceOptions, { source }: PluginInfo) {
   return { calls, model: () => model };
 }
 
-function toResult(info: PluginInfo, settled: Settled, model: string | undefined): Omit<StepResult, 'step' | 'version' | 'milliseconds'> {
+function toResult(
+  info: PluginInfo,
+  settled: Settled,
+  model: string | undefined,
+): Omit<StepResult, 'step' | 'version' | 'milliseconds'> {
   switch (settled.kind) {
     case 'described':
       return { status: 'failed', reason: 'The step gave no output.' };
@@ -143,13 +151,4 @@ function inputFor({ inputs, limits, source }: PluginInfo, request: AnalysisReque
     ...(inputs.includes('embedding') && vector !== undefined ? { vector } : {}),
     ...(source === 'built-in' ? { labels, fields } : {}),
   };
-}
-
-/** Whether one of `text/*`, `*` or whole types covers the media type. */
-export function isFor(mediaTypes: readonly string[], contentType: string): boolean {
-  const type = (contentType.split(';')[0] ?? '').trim().toLowerCase();
-  return mediaTypes.some((wanted) => {
-    if (wanted === '*' || wanted === '*/*') return true;
-    return wanted.endsWith('/*') ? type.startsWith(wanted.slice(0, -1)) : wanted === type;
-  });
 }

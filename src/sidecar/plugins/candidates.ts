@@ -37,9 +37,13 @@ const ENTRIES = ['index.ts', 'index.js', 'index.mjs'] as const;
 export async function folderCandidates(folder: string): Promise<Candidate[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  const found = await Promise.all(names.sort().map(async (name) => ({ name, entry: await entryOf(folder, name) })));
+  const found = await Promise.all(
+    names.sort().map(async (name) => ({ name, entry: await entryOf(folder, name) })),
+  );
   return found.flatMap(({ name, entry }) =>
-    entry === undefined ? [] : [{ source: 'folder' as const, title: name, module: pathToFileURL(entry).href }],
+    entry === undefined
+      ? []
+      : [{ source: 'folder' as const, title: name, module: pathToFileURL(entry).href }],
   );
 }
 

@@ -34,11 +34,13 @@ export function checkOutput(manifest: PluginManifest, builtIn: boolean, json: st
   if (output === undefined) return { fault: 'The output is not an object.' };
   const keys = Object.keys(output);
   const surplus = keys.find((key) => !manifest.outputs.includes(key));
-  if (surplus !== undefined) return { fault: `The output has "${surplus.slice(0, 50)}", which its manifest has not.` };
+  if (surplus !== undefined)
+    return { fault: `The output has "${surplus.slice(0, 50)}", which its manifest has not.` };
   const lacking = manifest.outputs.find((key) => !keys.includes(key));
   if (lacking !== undefined) return { fault: `The output lacks "${lacking}".` };
   const schema = builtIn ? builtInOutputs[manifest.name] : undefined;
-  if (schema?.safeParse(output).success === false) return { fault: 'The output is not as the contract says.' };
+  if (schema?.safeParse(output).success === false)
+    return { fault: 'The output is not as the contract says.' };
   return { output };
 }
 

@@ -26,7 +26,9 @@ const MANIFEST_MS = 5_000;
 export async function fetchManifest(plugin: HttpPlugin, signal: AbortSignal): Promise<PluginManifest> {
   if (plugin.manifest !== undefined) return plugin.manifest;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(MANIFEST_MS)]);
-  const answer = pluginManifestSchema.safeParse(await exchange(plugin, { method: 'GET' }, MANIFEST_BYTES, limit));
+  const answer = pluginManifestSchema.safeParse(
+    await exchange(plugin, { method: 'GET' }, MANIFEST_BYTES, limit),
+  );
   if (!answer.success) throw new Error('It does not answer with a manifest.');
   return answer.data;
 }
@@ -43,7 +45,12 @@ export async function runHttpPlugin(
   try {
     const headers = { 'content-type': 'application/json' };
     const bytes = limits.outputBytes + ENVELOPE_BYTES;
-    const json = await exchange(plugin, { method: 'POST', headers, body }, bytes, AbortSignal.any([signal, over]));
+    const json = await exchange(
+      plugin,
+      { method: 'POST', headers, body },
+      bytes,
+      AbortSignal.any([signal, over]),
+    );
     const answer = answerSchema.safeParse(json);
     if (!answer.success) return { kind: 'failed', reason: 'It answered with something else than an output.' };
     if ('skipped' in answer.data) return { kind: 'skipped', reason: answer.data.skipped };

@@ -1,6 +1,12 @@
 import { type PluginInfo, type PluginManifest, pluginManifestSchema } from '../../contracts/sidecar.ts';
 import type { Logger } from '../../core/telemetry/logger.ts';
-import { builtInCandidates, type Candidate, folderCandidates, folderState, packageCandidates } from './candidates.ts';
+import {
+  builtInCandidates,
+  type Candidate,
+  folderCandidates,
+  folderState,
+  packageCandidates,
+} from './candidates.ts';
 import { explain, fetchManifest, type HttpPlugin, runHttpPlugin } from './http-plugin.ts';
 import type { PluginInput } from './plugin.ts';
 import type { ThreadLimits } from './plugin-thread.ts';
@@ -43,15 +49,38 @@ const LOAD_MS = 20_000;
 /** A process that did not answer when it was asked for its manifest is asked again after so long. */
 const HTTP_RETRY_MS = 15_000;
 
-/** Finds the plugins, in the background, and keeps them. */
-export function createPluginRegistry({ sources, threads, logger, now }: PluginRegistryOptions): PluginRegistry {
+type Alone = InstalledPlugin & { pool: ThreadPool };
+
+interface Loading {
+  builtIn: Promise<InstalledPlugin[]>;
+  packages: Promise<Alone[]>;
+  folder: Promise<Alone[]>;
+  /** Of the folder, where it is watched. */
+  state: Promise<string> | undefined;
+  http: { plugin: HttpPlugin; askedAt: number; loaded: Promise<InstalledPlugin> }[];
+}
+
+/** Finds the plugins when they are first asked for, and keeps them. */
+export function createPluginRegistry({
+  sources,
+  threads,
+  logger,
+  now,
+}: PluginRegistryOptions): PluginRegistry {
   const stopping = new AbortController();
   const builtInPool = createThreadPool(threads.builtIn);
-  const builtIn = oneByOne(builtInCandidates, (candidate) => describe(candidate, builtInPool));
-  const packages = oneByOne(packageCandidates(sources.packages), describeAlone);
-  let folder = loadFolder(sources.folder);
-  let state = sources.folder === undefined || !sources.reload ? undefined : folderState(sources.folder);
-  let http = sources.http.map((plugin) => ({ plugin, askedAt: now(), loaded: describeHttp(plugin) }));
+  let loading: Loading | undefined;
+
+  function load(): Loading {
+    loading ??= {
+      builtIn: oneByOne(builtInCandidates, (candidate) => describe(candidate, builtInPool)),
+      packages: oneByOne(packageCandidates(sources.packages), describeAlone),
+      folder: loadFolder(sources.folder),
+      state: sources.folder !== undefined && sources.reload ? folderState(sources.folder) : undefined,
+      http: sources.http.map((plugin) => ({ plugin, askedAt: now(), loaded: describeHttp(plugin) })),
+    };
+    return loading;
+  }
 
   async function describe(candidate: Candidate, pool: ThreadPool): Promise<InstalledPlugin> {
     const { module, source, title } = candidate;
@@ -64,7 +93,8 @@ export function createPluginRegistry({ sources, threads, logger, now }: PluginRe
       return faulty(title, source, reason);
     }
     const manifest = pluginManifestSchema.safeParse(settled.manifest);
-    if (!manifest.success) return faulty(title, source, `Its manifest is not valid: ${firstFault(manifest.error)}`);
+    if (!manifest.success)
+      return faulty(title, source, `Its manifest is not valid: ${firstFault(manifest.error)}`);
     return {
       info: { ...manifest.data, source, enabledByDefault: source === 'built-in' },
       onThread: true,
@@ -73,12 +103,12 @@ export function createPluginRegistry({ sources, threads, logger, now }: PluginRe
   }
 
   /** A plugin that is not ours has threads of its own. */
-  async function describeAlone(candidate: Candidate): Promise<InstalledPlugin & { pool: ThreadPool }> {
+  async function describeAlone(candidate: Candidate): Promise<Alone> {
     const pool = createThreadPool(threads.added);
     return { ...(await describe(candidate, pool)), pool };
   }
 
-  async function loadFolder(path: string | undefined): Promise<(InstalledPlugin & { pool: ThreadPool })[]> {
+  async function loadFolder(path: string | undefined): Promise<Alone[]> {
     if (path === undefined) return [];
     const candidates = await folderCandidates(path).catch(() => undefined);
     if (candidates === undefined) logger.warn('folder of plugins cannot be listed', { folder: path });
@@ -99,37 +129,38 @@ export function createPluginRegistry({ sources, threads, logger, now }: PluginRe
     }
   }
 
-  async function reload(): Promise<void> {
-    if (sources.folder === undefined || state === undefined) return;
-    const next = folderState(sources.folder);
-    const [before, after] = await Promise.all([state, next]);
-    if (before === after || (await state) === after) return;
-    state = next;
-    const old = folder;
-    folder = loadFolder(sources.folder);
+  /** The folder as it is now, read anew if a file in it has changed. */
+  async function reload(loaded: Loading): Promise<void> {
+    if (sources.folder === undefined || loaded.state === undefined) return;
+    const next = await folderState(sources.folder);
+    if (next === (await loaded.state)) return;
+    loaded.state = Promise.resolve(next);
+    const old = loaded.folder;
+    loaded.folder = loadFolder(sources.folder);
     for (const { pool } of await old) await pool.close();
   }
 
-  async function askAgain(): Promise<void> {
-    http = await Promise.all(
-      http.map(async (entry) => {
-        const { info } = await entry.loaded;
-        if (info.fault === undefined || now() - entry.askedAt < HTTP_RETRY_MS) return entry;
-        return { plugin: entry.plugin, askedAt: now(), loaded: describeHttp(entry.plugin) };
-      }),
-    );
+  async function askAgain(loaded: Loading): Promise<void> {
+    for (const entry of loaded.http) {
+      const { info } = await entry.loaded;
+      if (info.fault === undefined || now() - entry.askedAt < HTTP_RETRY_MS) continue;
+      entry.askedAt = now();
+      entry.loaded = describeHttp(entry.plugin);
+    }
   }
 
   return {
     async list() {
-      await Promise.all([reload(), askAgain()]);
-      const added = await Promise.all([folder, packages, Promise.all(http.map(({ loaded }) => loaded))]);
-      return withoutDoubles([...(await builtIn), ...added.flat()]);
+      const loaded = load();
+      await Promise.all([reload(loaded), askAgain(loaded)]);
+      const { folder, packages, http } = loaded;
+      const added = await Promise.all([folder, packages, Promise.all(http.map((entry) => entry.loaded))]);
+      return withoutDoubles([...(await loaded.builtIn), ...added.flat()]);
     },
     async close() {
       stopping.abort();
-      await Promise.allSettled([builtIn, packages, folder]);
-      const pools = [...(await packages), ...(await folder)].map(({ pool }) => pool);
+      const added = await Promise.all([loading?.packages ?? [], loading?.folder ?? []]);
+      const pools = added.flat().map(({ pool }) => pool);
       await Promise.all([builtInPool, ...pools].map((pool) => pool.close()));
     },
   };
@@ -168,14 +199,20 @@ function withoutDoubles(plugins: readonly InstalledPlugin[]): InstalledPlugin[] 
       if (fault === undefined) owners.set(name, source);
       return plugin;
     }
-    const taken = fault ?? `The name is taken by a plugin that is ${owner === 'built-in' ? 'built in' : `from: ${owner}`}.`;
+    const taken =
+      fault ??
+      `The name is taken by a plugin that is ${owner === 'built-in' ? 'built in' : `from: ${owner}`}.`;
     return { info: { ...plugin.info, fault: taken }, onThread: plugin.onThread };
   });
 }
 
 /** What cannot say what it is, is listed under what it was found as. */
 function faulty(title: string, source: PluginInfo['source'], fault: string): InstalledPlugin {
-  const name = title.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^[^a-z]+|-+$/g, '').slice(0, 50);
+  const name = title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+|-+$/g, '')
+    .slice(0, 50);
   const info: PluginInfo = {
     name: name === '' ? 'unnamed' : name,
     version: '0.0.0',

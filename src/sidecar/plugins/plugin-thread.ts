@@ -23,7 +23,11 @@ export interface ThreadOutcome {
 export interface PluginThread {
   jobs: number;
   /** Never rejects for what the plugin does. @throws the signal's reason */
-  run(job: Extract<ToThread, { kind: 'describe' | 'run' }>, calls: Calls, bounds: Bounds): Promise<ThreadOutcome>;
+  run(
+    job: Extract<ToThread, { kind: 'describe' | 'run' }>,
+    calls: Calls,
+    bounds: Bounds,
+  ): Promise<ThreadOutcome>;
   close(): Promise<void>;
 }
 

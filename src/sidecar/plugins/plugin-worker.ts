@@ -87,7 +87,9 @@ function ask<T>(message: (call: number) => FromThread): Promise<T> {
 }
 
 function explain(error: unknown): string {
-  return cut(error instanceof Error ? error.message : String(error)) || 'It threw an error without a message.';
+  return (
+    cut(error instanceof Error ? error.message : String(error)) || 'It threw an error without a message.'
+  );
 }
 
 function cut(reason: string): string {

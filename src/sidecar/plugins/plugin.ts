@@ -50,10 +50,7 @@ export type PluginOutcome<Output = Record<string, unknown>> =
 /** An analysis step: what it says of itself and what it does. Throwing ends the step as `failed`. */
 export interface Plugin<Output = Record<string, unknown>> {
   readonly manifest: PluginManifest;
-  run(
-    input: PluginInput,
-    context: PluginContext,
-  ): PluginOutcome<Output> | Promise<PluginOutcome<Output>>;
+  run(input: PluginInput, context: PluginContext): PluginOutcome<Output> | Promise<PluginOutcome<Output>>;
 }
 
 /** Gives a step its types; returns what it is given. */

@@ -1,4 +1,4 @@
-import { type Bounds, startPluginThread, type ThreadLimits, type PluginThread } from './plugin-thread.ts';
+import { type Bounds, type PluginThread, startPluginThread, type ThreadLimits } from './plugin-thread.ts';
 import type { Calls, Settled, ToThread } from './protocol.ts';
 
 export interface ThreadPool {

@@ -8,6 +8,8 @@ export interface ExtractedText {
   pageStarts?: readonly number[];
   /** Present when a limit cut something off. */
   truncated?: string;
+  /** Set where the properties are worth an answer although there is no text. */
+  isReadWithoutText?: true;
   /** False for code and lists of names, which are in no language that people speak. */
   prose?: false;
 }
@@ -38,12 +40,19 @@ export function line(
 }
 
 export function oneLine(value: string): string {
-  return value.slice(0, LONGEST_PROPERTY).replace(/[\s\0]+/g, ' ').trim().toWellFormed();
+  return value
+    .slice(0, LONGEST_PROPERTY)
+    .replace(/[\s\0]+/g, ' ')
+    .trim()
+    .toWellFormed();
 }
 
 /** Keywords as people type them into one field, between commas or semicolons. */
 export function keywordsOf(value: unknown): string[] {
   if (typeof value !== 'string') return [];
-  const words = value.slice(0, 10 * LONGEST_PROPERTY).split(/[,;]/).map(oneLine);
+  const words = value
+    .slice(0, 10 * LONGEST_PROPERTY)
+    .split(/[,;]/)
+    .map(oneLine);
   return [...new Set(words.filter((word) => word !== ''))].slice(0, 100);
 }

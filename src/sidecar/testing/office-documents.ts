@@ -31,7 +31,9 @@ export function makeXlsx(sheets: readonly TestSheet[], extra: Zippable = {}): Ui
   const bodies = sheets.map(({ rows }) =>
     rows
       .map((row, index) => {
-        const cells = row.map((value, column) => cell(value, `${String.fromCharCode(65 + column)}${index + 1}`));
+        const cells = row.map((value, column) =>
+          cell(value, `${String.fromCharCode(65 + column)}${index + 1}`),
+        );
         return `<row r="${index + 1}">${cells.join('')}</row>`;
       })
       .join(''),
@@ -48,7 +50,9 @@ export function makeXlsx(sheets: readonly TestSheet[], extra: Zippable = {}): Ui
       ]),
       ['/xl/sharedStrings.xml', `${TYPES}.spreadsheetml.sharedStrings+xml`],
     ]),
-    'xl/workbook.xml': part(`<workbook ${main} xmlns:r="${OFFICE}"><sheets>${listed.join('')}</sheets></workbook>`),
+    'xl/workbook.xml': part(
+      `<workbook ${main} xmlns:r="${OFFICE}"><sheets>${listed.join('')}</sheets></workbook>`,
+    ),
     'xl/_rels/workbook.xml.rels': relationships([
       ...sheets.map((_, i): [string, string] => ['worksheet', `worksheets/sheet${i + 1}.xml`]),
       ['sharedStrings', 'sharedStrings.xml'],
@@ -138,7 +142,9 @@ export const makeOdt = (paragraphs: readonly string[], extra: Zippable = {}): Ui
 
 /** An EPUB 3 with one file a chapter, whose content is XHTML. */
 export function makeEpub(chapters: readonly string[], extra: Zippable = {}): Uint8Array {
-  const items = chapters.map((_, i) => `<item id="c${i}" href="c${i}.xhtml" media-type="application/xhtml+xml"/>`);
+  const items = chapters.map(
+    (_, i) => `<item id="c${i}" href="c${i}.xhtml" media-type="application/xhtml+xml"/>`,
+  );
   return zipSync({
     mimetype: [strToU8('application/epub+zip'), { level: 0 }],
     'META-INF/container.xml': part(

@@ -7,6 +7,7 @@ import { createLogger } from '../../core/telemetry/logger.ts';
 import { createSidecarApp } from '../app.ts';
 import { createDigestService } from '../digest-service.ts';
 import { type PreviewLimits, previewLimits, readingLimits, streamingLimits } from '../limits.ts';
+import type { ModelManager } from '../models/manager.ts';
 import { createObjectSource } from '../object-source.ts';
 import { createPreviewService } from '../previews/preview-service.ts';
 import { createRendererPool } from '../previews/renderer-pool.ts';
@@ -15,6 +16,8 @@ import { createReaderPool } from '../reading/reader-pool.ts';
 import { createClamd } from '../scanning/clamd.ts';
 import { createScanService } from '../scanning/scan-service.ts';
 import type { TurnLimits } from '../turns.ts';
+import { createTestAnalyses } from './analyses.ts';
+import { createTestModels } from './model.ts';
 
 const SECRET = 'a secret of the test that is long enough';
 
@@ -23,6 +26,8 @@ export interface TestSidecarOptions {
   streamingTurns?: TurnLimits;
   idleMilliseconds?: number;
   clamdAddress?: string;
+  /** None are known otherwise; whoever made them closes them. */
+  models?: ModelManager;
 }
 
 /** The sidecar without a model behind a real port, an object store that serves what it is told, and its client. */
@@ -35,6 +40,10 @@ export interface TestSidecar {
   put(bytes: Uint8Array | string): ObjectRequest;
   answer(listener: RequestListener): void;
   post(path: string, body: unknown): Promise<Response>;
+  /** Without a body. */
+  call(method: string, path: string): Promise<Response>;
+  url: string;
+  token(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -71,6 +80,10 @@ export async function startTestSidecar(options: TestSidecarOptions = {}): Promis
         headers: { authorization: `Bearer ${await serviceToken()}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
       }),
+    call: async (method, path) =>
+      fetch(`${url}${path}`, { method, headers: { authorization: `Bearer ${await serviceToken()}` } }),
+    url,
+    token: serviceToken,
     async close() {
       store.closeAllConnections();
       store.close();
@@ -98,10 +111,12 @@ function createParts(objectStore: string, options: TestSidecarOptions) {
         state: () => ({ id: 'auto', state: 'missing' as const, reason: 'No source has it.' }),
         close: async () => undefined,
       },
+      models: options.models ?? createTestModels(),
       reading: createReadService({ pool: readers, source, limits: readingLimits }),
       previews: createPreviewService({ pool: renderers, source, limits }),
       digests: createDigestService({ source, turns }),
       scans: createScanService({ source, scanner, turns }),
+      analyses: createTestAnalyses(),
       logger: createLogger('silent', {}),
       now: () => new Date(),
     },

@@ -1,33 +1,14 @@
 import { readResponseSchema } from '../../../contracts/sidecar.ts';
-import { type Dependency, DependencyError } from '../../../core/resilience/dependency.ts';
 import type { DocumentReader } from '../ports/inference.ts';
-
-export interface ReaderOptions {
-  readonly sidecarUrl: string;
-  readonly serviceToken: () => Promise<string>;
-  readonly guard: Dependency;
-}
+import { type SidecarOptions, sendWork } from './sidecar-calls.ts';
 
 /** A little more than the sidecar's own limit for one document. */
 const TIMEOUT_MS = 180_000;
 
-export function createSidecarReader({ sidecarUrl, serviceToken, guard }: ReaderOptions): DocumentReader {
+export function createSidecarReader(options: SidecarOptions): DocumentReader {
   return {
     async read(request) {
-      const response = await guard.fetch(
-        new URL('/v1/read', sidecarUrl).href,
-        {
-          method: 'POST',
-          headers: { authorization: `Bearer ${await serviceToken()}`, 'content-type': 'application/json' },
-          body: JSON.stringify(request),
-        },
-        { timeoutMs: TIMEOUT_MS },
-      );
-      if (!response.ok) {
-        await response.body?.cancel();
-        throw new DependencyError('sidecar', `reading answered ${response.status}`);
-      }
-      return readResponseSchema.parse(await response.json());
+      return readResponseSchema.parse(await sendWork(options, '/v1/read', request, TIMEOUT_MS));
     },
   };
 }

@@ -1,6 +1,33 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { visibleFiles } from '../../../core/database/schema/published.ts';
+import type { QueryTerms, SearchScope } from '../ports/search.ts';
+import { scopeOf } from './search-scope.ts';
 import { BM25, TEXT_SEARCH } from './text-search.ts';
+
+export const hasWords = ({ words, prefixes }: QueryTerms): boolean => words !== '' || prefixes.length > 0;
+
+/** `term` (a lexeme, or the beginning of some) and `any_term` (all of them as one query; no row without any). */
+export function termsOf({ words, prefixes }: QueryTerms): SQL {
+  return sql`
+    term as materialized (
+      select lexeme, false as is_prefix, lexeme as stem from unnest(to_tsvector(${TEXT_SEARCH}, ${words}))
+      union all
+      select prefix, true, coalesce((ts_lexize('english_stem', prefix))[1], prefix)
+      from unnest(${sql.param([...prefixes])}::text[]) prefix
+    ), any_term as materialized (
+      select array_agg(lexeme) as lexemes, string_agg(
+        ${quoted(sql`lexeme`)} || case when is_prefix then ':* | ' || ${quoted(sql`stem`)} else '' end, ' | ')::tsquery as query
+      from term having count(*) > 0
+    )`;
+}
+
+const quoted = (lexeme: SQL): SQL =>
+  sql`'''' || replace(replace(${lexeme}, '\\', '\\\\'), '''', '''''') || ''''`;
+
+/** Which term a lexeme `l` is of. A prefix also finds the stem of what it would be as a word: `running*`. */
+const isOfTerm = ({ prefixes }: QueryTerms): SQL =>
+  prefixes.length === 0
+    ? sql`l.lexeme = term.lexeme`
+    : sql`(l.lexeme = term.lexeme or term.is_prefix and (starts_with(l.lexeme, term.lexeme) or l.lexeme = term.stem))`;
 
 /**
  * Robertson and Zaragoza's BM25 over the passages that this user may see, as if nobody else had any: document
@@ -9,30 +36,22 @@ import { BM25, TEXT_SEARCH } from './text-search.ts';
  * A version counts as soon as its text is complete, even while it waits for vectors.
  * Scores are divided by the most that this query could reach, so that they lie between 0 and 1 and say how much of
  * the query a passage covers: words that occur nowhere count too.
- * One row per file, its best passage: `file_id, version_id, index, score`.
+ * The expressions `scope`, `size`, `posting`, `weight` and `scored`, for the statements below.
  */
-export function keywordLeg(userId: string, query: string, depth: number): SQL {
+export function scoring(scope: SearchScope, terms: QueryTerms): SQL {
   const { k1, b } = BM25;
   return sql`
-    with term as materialized (
-      select lexeme from unnest(to_tsvector(${TEXT_SEARCH}, ${query}))
-    ), any_term as materialized (
-      select array_agg(lexeme) as lexemes,
-        string_agg('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''', ' | ')::tsquery as query
-      from term having count(*) > 0
-    ), scope as materialized (
-      select a.version_id, visible.file_id, a.chunk_count, a.word_count
-      from ${visibleFiles(userId)} visible
-      join ai.analyses a on a.version_id = visible.version_id and a.chunk_count > 0
+    ${termsOf(terms)}, scope as materialized (
+      ${scopeOf(scope, { terms, with: 'anything' })}
     ), size as materialized (
-      select sum(chunk_count)::float8 as chunks, sum(word_count)::float8 / nullif(sum(chunk_count), 0) as words from scope
+      select sum(chunk_count)::float8 as chunks, sum(word_count)::float8 / nullif(sum(chunk_count), 0) as words,
+        count(*)::float8 as files from scope
     ), hit as materialized (
       select scope.file_id, c.version_id, c.index, c.length, c.lexemes, any_term.lexemes as wanted
-      from any_term, ai.chunks c join scope on scope.version_id = c.version_id
+      from any_term, ai.chunks c join scope on scope.version_id = c.version_id and scope.chunk_count > 0
       where c.lexemes @@ any_term.query
     ), posting as materialized (
-      select hit.file_id, hit.version_id, hit.index, hit.length, l.lexeme, cardinality(l.positions)::float8 as tf
-      from hit, unnest(hit.lexemes) l where l.lexeme = any(hit.wanted)
+      ${posting(terms)}
     ), weight as materialized (
       select term.lexeme, ln(1 + (size.chunks - count(p.lexeme) + 0.5) / (count(p.lexeme) + 0.5)) as idf
       from size, term left join posting p on p.lexeme = term.lexeme group by term.lexeme, size.chunks
@@ -42,8 +61,100 @@ export function keywordLeg(userId: string, query: string, depth: number): SQL {
           / (select sum(idf) from weight) as score
       from posting p join weight w on w.lexeme = p.lexeme cross join size
       group by p.file_id, p.version_id, p.index
+    )`;
+}
+
+function posting(terms: QueryTerms): SQL {
+  if (terms.prefixes.length === 0)
+    return sql`
+      select hit.file_id, hit.version_id, hit.index, hit.length, l.lexeme, cardinality(l.positions)::float8 as tf
+      from hit, unnest(hit.lexemes) l where l.lexeme = any(hit.wanted)`;
+  return sql`
+    select hit.file_id, hit.version_id, hit.index, hit.length, term.lexeme, sum(cardinality(l.positions))::float8 as tf
+    from hit, unnest(hit.lexemes) l join term on ${isOfTerm(terms)}
+    group by hit.file_id, hit.version_id, hit.index, hit.length, term.lexeme`;
+}
+
+/**
+ * Words of names, by what is rare among the names in scope: a word that every name has says nothing. A name is found
+ * whether or not there is any text, and the moment it is given.
+ */
+const naming = (terms: QueryTerms): SQL => sql`
+  named as materialized (
+    select file.file_id, storage.name_words(file.name) as words
+    from any_term, storage.file_facts file where storage.name_words(file.name) @@ any_term.query
+  ), name_posting as materialized (
+    select distinct scope.file_id, term.lexeme
+    from named join scope on scope.file_id = named.file_id, unnest(named.words) l join term on ${isOfTerm(terms)}
+  ), name_weight as materialized (
+    select term.lexeme, ln(1 + (greatest(size.files, count(p.file_id)) - count(p.file_id) + 0.5) / (count(p.file_id) + 0.5)) as idf
+    from size, term left join name_posting p on p.lexeme = term.lexeme group by term.lexeme, size.files
+  ), name_scored as (
+    select p.file_id, sum(w.idf) / (select sum(idf) from name_weight) as score
+    from name_posting p join name_weight w on w.lexeme = p.lexeme group by p.file_id
+  )`;
+
+/**
+ * `kind ('text' or 'name'), file_id, version_id, index, score`: of each kind the best `depth` files, of each file the
+ * best `perFile` passages.
+ */
+export function keywordLeg(scope: SearchScope, terms: QueryTerms, depth: number, perFile: number): SQL {
+  return sql`
+    with ${scoring(scope, terms)}, ${naming(terms)}, placed as (
+      select *, row_number() over (partition by file_id order by score desc, version_id desc, index) as place from scored
     ), best as (
-      select distinct on (file_id) file_id, version_id, index, score from scored order by file_id, score desc, index
+      select * from placed where place <= ${perFile} order by score desc, file_id limit ${depth * perFile}
+    ), best_name as (
+      select * from name_scored order by score desc, file_id limit ${depth}
     )
-    select file_id, version_id, index, score from best order by score desc, file_id limit ${depth}`;
+    select 'text' as kind, file_id, version_id, index, score from best
+    union all
+    select 'name', n.file_id, (select version_id from scope s where s.file_id = n.file_id order by version_id desc limit 1), 0, n.score
+    from best_name n
+    order by kind, score desc, file_id`;
+}
+
+/** All files that match by their words or their name: `file_id`. */
+export const matchesOf = (scope: SearchScope, terms: QueryTerms): SQL => sql`
+  with ${termsOf(terms)}, scope as materialized (${scopeOf(scope, { terms, with: 'anything' })}), named as materialized (
+    select file.file_id from any_term, storage.file_facts file where storage.name_words(file.name) @@ any_term.query
+  ), lettered as materialized (
+    select c.version_id, c.text from scope join ai.chunks c on c.version_id = scope.version_id and scope.chunk_count > 0
+    where ${terms.grams.length > 0} limit ${LETTERED_PASSAGES}
+  ), matched as materialized (
+    select scope.file_id from any_term, ai.chunks c join scope on scope.version_id = c.version_id and scope.chunk_count > 0
+    where c.lexemes @@ any_term.query
+    union
+    select scope.file_id from named join scope on scope.file_id = named.file_id
+    union
+    select scope.file_id from lettered join scope on scope.version_id = lettered.version_id
+    where ${gramShare(terms)} >= ${LEAST_GRAM_SHARE}::float8
+  )`;
+
+/** That many passages are looked through letter by letter. */
+const LETTERED_PASSAGES = 50_000;
+/** Of the pieces of the query that a passage has to have. */
+const LEAST_GRAM_SHARE = 0.6;
+
+const gramShare = ({ grams }: QueryTerms): SQL => sql`
+  (select count(*) from unnest(${sql.param([...grams])}::text[]) gram where position(gram in lower(lettered.text)) > 0)::float8
+    / ${Math.max(1, grams.length)}`;
+
+/**
+ * Scripts without spaces, and pictures: the share of the query's pairs of characters that a passage has.
+ * `file_id, version_id, index, score`.
+ */
+export function letterLeg(scope: SearchScope, terms: QueryTerms, depth: number, perFile: number): SQL {
+  return sql`
+    with scope as materialized (${scopeOf(scope, { terms })}), lettered as materialized (
+      select scope.file_id, c.version_id, c.index, c.text
+      from scope join ai.chunks c on c.version_id = scope.version_id limit ${LETTERED_PASSAGES}
+    ), scored as (
+      select file_id, version_id, index, ${gramShare(terms)} as score from lettered
+    ), placed as (
+      select *, row_number() over (partition by file_id order by score desc, version_id desc, index) as place
+      from scored where score >= ${LEAST_GRAM_SHARE}::float8
+    )
+    select file_id, version_id, index, score from placed
+    where place <= ${perFile} order by score desc, file_id limit ${depth * perFile}`;
 }

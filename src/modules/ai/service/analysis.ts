@@ -1,27 +1,12 @@
-import type { StorageClient } from '../../../contracts/storage.ts';
 import { DependencyError } from '../../../core/resilience/dependency.ts';
-import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
-import { type DocumentReader, type Embedder, ModelUnavailableError } from '../ports/inference.ts';
-import type { Job, JobRepository, Outcome } from '../ports/jobs.ts';
-
-export interface AnalysisDependencies {
-  readonly jobs: JobRepository;
-  readonly storage: StorageClient;
-  readonly reader: DocumentReader;
-  readonly embedder: Embedder;
-  readonly newToken: () => string;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly logger: Logger;
-}
+import { describeError } from '../../../core/telemetry/logger.ts';
+import { ModelUnavailableError, WorkLostError } from '../ports/inference.ts';
+import type { Job, JobRepository } from '../ports/jobs.ts';
+import { type AnalysisDependencies, LEASE_SECONDS } from './analysis-dependencies.ts';
+import { analyse } from './analysis-stages.ts';
 
 const EVENTS_AT_ONCE = 200;
-/** Longer than any one step: reading a document may take 180 s, embedding a slice 120 s. */
-const LEASE_SECONDS = 240;
-/** Chunks that are saved, and chunks that are embedded, in one step. */
-const CHUNKS_SAVED_AT_ONCE = 256;
-const CHUNKS_EMBEDDED_AT_ONCE = 64;
-/** That failed for reasons of our own, or took their worker with them. */
+/** That failed for reasons of our own, or took their worker or the reader with them. */
 const MAX_ATTEMPTS = 5;
 
 export interface AnalysisService {
@@ -38,7 +23,7 @@ export function createAnalysisService(dependencies: AnalysisDependencies): Analy
     while (mayContinue()) {
       const job = await jobs.claim(newToken(), LEASE_SECONDS);
       if (job === undefined) return;
-      await runJob(dependencies, job);
+      await runJob(dependencies, job, mayContinue);
     }
   }
 
@@ -53,105 +38,69 @@ export function createAnalysisService(dependencies: AnalysisDependencies): Analy
     },
 
     async workOff(mayContinue, atOnce) {
-      await Promise.all(Array.from({ length: atOnce }, () => worker(mayContinue)));
+      // A worker that fails does not leave the others behind alone.
+      const ends = await Promise.allSettled(Array.from({ length: atOnce }, () => worker(mayContinue)));
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
       return jobs.secondsUntilDue();
     },
   };
 }
 
-async function runJob(dependencies: AnalysisDependencies, job: Job): Promise<void> {
+async function runJob(
+  dependencies: AnalysisDependencies,
+  job: Job,
+  mayContinue: () => boolean,
+): Promise<void> {
   const { jobs, logger, now } = dependencies;
   const startedAt = now();
+  const { versionId, attempts } = job;
   // Attempts that ended without an error took their worker with them; that must not go on for ever.
-  if (job.attempts > MAX_ATTEMPTS) return giveUp(jobs, job, MAX_ATTEMPTS);
+  if (attempts > MAX_ATTEMPTS) return giveUp(jobs, job, MAX_ATTEMPTS);
   try {
-    const outcome = await analyse(dependencies, job);
-    if (outcome === 'lease_lost') return;
-    await jobs.finish(job, outcome);
-    logger.info('analysis finished', {
-      versionId: job.versionId,
-      status: outcome.status,
-      durationMs: now() - startedAt,
-    });
+    const end = await analyse(dependencies, job, mayContinue);
+    if (end === 'paused') await jobs.pause(job);
+    logger.info('analysis left', { versionId, end, durationMs: now() - startedAt });
   } catch (error) {
-    logger.warn('analysis interrupted', {
-      versionId: job.versionId,
-      attempts: job.attempts,
-      error: describeError(error),
-    });
+    logger.warn('analysis interrupted', { versionId, attempts, error: describeError(error) });
     await putBack(jobs, job, error);
   }
 }
 
-/** Text first, so that keyword search finds the document even while no model can be had. */
-async function analyse(dependencies: AnalysisDependencies, job: Job): Promise<Outcome | 'lease_lost'> {
-  const ended = job.hasText ? undefined : await saveText(dependencies, job);
-  return ended ?? saveVectors(dependencies, job);
-}
-
-/** Answers what ends the analysis here; undefined when there is text to go on with. */
-async function saveText(
-  { jobs, storage, reader }: AnalysisDependencies,
-  job: Job,
-): Promise<Outcome | 'lease_lost' | undefined> {
-  const source = await storage.versionSource(job.versionId);
-  if (source === undefined) return { status: 'skipped', reason: 'The file was deleted before it was read.' };
-  const { url, size, name, contentType, decryption } = source;
-  const document = await reader.read({
-    url,
-    size,
-    name,
-    contentType,
-    ...(decryption ? { decryption } : {}),
-  });
-  if (document.status !== 'read') return document;
-  await jobs.clearText(job);
-  const { chunks, ...properties } = document;
-  for (let first = 0; first < chunks.length; first += CHUNKS_SAVED_AT_ONCE) {
-    if (!(await jobs.renew(job, LEASE_SECONDS))) return 'lease_lost';
-    await jobs.saveChunks(job, chunks.slice(first, first + CHUNKS_SAVED_AT_ONCE));
-  }
-  await jobs.completeText(job, properties);
-  return undefined;
-}
-
-/** Carries on where an earlier attempt stopped. */
-async function saveVectors(
-  { jobs, embedder }: AnalysisDependencies,
-  job: Job,
-): Promise<Outcome | 'lease_lost'> {
-  while (await jobs.renew(job, LEASE_SECONDS)) {
-    const chunks = await jobs.unembedded(job, CHUNKS_EMBEDDED_AT_ONCE);
-    if (chunks.length === 0) return { status: 'ready' };
-    const texts = chunks.map(({ text }) => text);
-    const { model, vectors } = await embedder.embed(texts, 'batch');
-    await jobs.saveVectors(
-      job,
-      model,
-      chunks.map(({ index }, at) => ({ index, values: vectors[at] ?? [] })),
-    );
-  }
-  return 'lease_lost';
-}
-
 async function putBack(jobs: JobRepository, job: Job, error: unknown): Promise<void> {
-  const reason = reasonFor(error);
-  // What is away comes back some day; nothing is given up for it.
-  if (error instanceof DependencyError || error instanceof ModelUnavailableError)
-    return jobs.postpone(job, reason);
+  if (isAway(error)) return jobs.postpone(job, reasonFor(error));
   if (job.attempts >= MAX_ATTEMPTS) return giveUp(jobs, job, job.attempts);
-  await jobs.release(job, reason, 2 ** job.attempts);
+  await jobs.release(job, reasonFor(error), 2 ** job.attempts);
+}
+
+/**
+ * What is away comes back some day; nothing is given up for it. The database is not away for whoever can write down
+ * that it is: what it did not answer counts as an attempt.
+ */
+function isAway(error: unknown): boolean {
+  if (error instanceof ModelUnavailableError) return true;
+  return error instanceof DependencyError && error.dependency !== 'postgres';
 }
 
 function giveUp(jobs: JobRepository, job: Job, attempts: number): Promise<void> {
-  return jobs.finish(job, {
-    status: 'failed',
-    reason: `The analysis was given up after ${attempts} attempts.`,
-  });
+  const reason = job.isRedo
+    ? `Doing it again was given up after ${attempts} attempts; this is what was found before.`
+    : `The analysis was given up after ${attempts} attempts.`;
+  return jobs.abandon(job, reason, { givenUp: true });
 }
 
 function reasonFor(error: unknown): string {
   if (error instanceof ModelUnavailableError) return 'Waiting for the embedding model.';
-  if (error instanceof DependencyError) return 'Waiting for a part of the service that is unavailable.';
-  return 'The last attempt failed; it will be tried again.';
+  if (error instanceof WorkLostError)
+    return 'The reader was lost while it was at this file; it will be tried again.';
+  if (!(error instanceof DependencyError)) return 'The last attempt failed; it will be tried again.';
+  switch (error.dependency) {
+    case 'sidecar':
+      return 'Waiting for the part of the service that reads documents and runs models.';
+    case 'storage':
+      return 'Waiting for the part of the service that keeps files.';
+    case 'postgres':
+      return 'The database did not answer; it will be tried again.';
+    default:
+      return 'Waiting for a part of the service that is unavailable.';
+  }
 }

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { fileLookupSchema, versionIdSchema } from '../../../contracts/storage.ts';
+import {
+  fileIdSchema,
+  fileLookupSchema,
+  ruleActionSchema,
+  versionIdSchema,
+} from '../../../contracts/storage.ts';
 import { coreError } from '../../../core/http/app-error.ts';
 import { eventsQuerySchema } from '../models/files.ts';
 import { asUser } from '../ports/actor.ts';
@@ -20,6 +25,14 @@ export function mountInternal(app: StorageApp): void {
   app.post('/internal/files/lookup', async (c) => {
     const { ids } = parse(fileLookupSchema, await jsonOf(c.req.raw));
     return c.json({ items: await c.get('services').files.files(asUser(c.get('principal').userId), ids) });
+  });
+
+  app.post('/internal/files/:id/rule-actions', async (c) => {
+    const id = parse(fileIdSchema, c.req.param('id'));
+    const action = parse(ruleActionSchema, await jsonOf(c.req.raw));
+    const outcome = await c.get('services').ruleActions.apply(id, action, c.get('caller'));
+    c.get('written')();
+    return c.json(outcome);
   });
 }
 

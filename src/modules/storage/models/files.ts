@@ -1,14 +1,19 @@
 import { z } from '@hono/zod-openapi';
-import { driveIdSchema, fileIdSchema, timestampSchema, versionIdSchema } from '../../../contracts/storage.ts';
+import {
+  driveIdSchema,
+  fileIdSchema,
+  tagSchema,
+  timestampSchema,
+  versionIdSchema,
+} from '../../../contracts/storage.ts';
 import { plainTextSchema } from '../../../core/http/plain-text.ts';
-import { metadataKeySchema, metadataValueSchema, nameSchema, tagSchema } from './names.ts';
+import { MAX_TAGS, metadataKeySchema, metadataValueSchema, nameSchema } from './names.ts';
 
 /** What the column holds. */
 const MAX_VERSIONS = 2 ** 31 - 1;
 
 const MAX_CURSOR_LENGTH = 2_000;
 const MAX_PATH_LENGTH = 16_384;
-const MAX_TAGS = 50;
 
 export const conflictSchema = z.enum(['fail', 'rename', 'replace']);
 

@@ -21,14 +21,9 @@ export const nameSchema = plainTextSchema
 export const MAX_METADATA_KEYS = 50;
 /** Of keys and values together. */
 export const MAX_METADATA_BYTES = 16_384;
-const MAX_TAG_BYTES = 64;
+/** Of one entry. */
+export const MAX_TAGS = 50;
 const MAX_METADATA_KEY_BYTES = 255;
-
-/** Tags are the same if their bytes are. */
-export const tagSchema = plainTextSchema
-  .min(1, 'must not be empty')
-  .refine((tag) => byteLength(tag) <= MAX_TAG_BYTES, `must have at most ${MAX_TAG_BYTES} bytes in UTF-8`)
-  .refine((tag) => !beginsWithMark(tag), NO_MARK);
 
 export const metadataKeySchema = plainTextSchema
   .min(1, 'must not be empty')

@@ -1,4 +1,5 @@
 import type { File } from '../../../contracts/storage.ts';
+import type { AuditEntry } from '../../../core/security/audit.ts';
 import type { Actor, Role } from './actor.ts';
 
 export interface Name {
@@ -33,6 +34,9 @@ export interface Refusal {
     | 'too_many_entries'
     | 'quota_exceeded'
     | 'metadata_too_large'
+    | 'too_many_tags'
+    | 'other_drive'
+    | 'precondition_failed'
     | 'content_missing'
     | 'content_corrupt'
     | 'content_infected'
@@ -47,8 +51,14 @@ export interface EntryChange {
   /** Undefined leaves it where it is; a null drive is the one it is in. */
   readonly destination?: { readonly driveId: string | null; readonly parentId: string | null } | undefined;
   readonly tags?: readonly string[] | undefined;
+  /** Beside those that it has. */
+  readonly addTag?: string | undefined;
   /** A merge patch (RFC 7396): null takes a key away. */
   readonly metadata?: Readonly<Record<string, string | null>> | undefined;
+  /** A rule does it: while this version is current, within its drive, while its maker may; audited with the change. */
+  readonly byRule?:
+    | { readonly driveId: string; readonly versionId: string; readonly audit: AuditEntry }
+    | undefined;
 }
 
 export type SortKey = 'created' | 'name' | 'updated' | 'size';

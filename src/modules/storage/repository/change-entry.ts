@@ -1,7 +1,8 @@
 import { eq, type SQL, sql } from 'drizzle-orm';
+import { auditRows } from '../../../core/database/audit.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { files } from '../../../core/database/schema/storage.ts';
-import { MAX_METADATA_BYTES, MAX_METADATA_KEYS } from '../models/names.ts';
+import { MAX_METADATA_BYTES, MAX_METADATA_KEYS, MAX_TAGS } from '../models/names.ts';
 import { asUser } from '../ports/actor.ts';
 import type { EntryChange, EntryRepository } from '../ports/entries.ts';
 import { driveOf, ensureDrive, uuid } from './access.ts';
@@ -47,7 +48,7 @@ export async function changeEntry(
 function statement(defaults: QuotaDefaults, userId: string, fileId: string, change: EntryChange): SQL {
   return sql`
     with recursive ${whatAndWhere(userId, fileId, change)},
-    ${verdictOf(defaults, change)},
+    ${verdictOf(defaults, userId, change)},
     decided as (
       select file.*, place.drive_id as to_drive, place.parent_id as to_parent, place.scope_id as to_scope,
         place.place_id as to_place, chosen.name as to_name, chosen.name_key as to_key,
@@ -59,6 +60,7 @@ function statement(defaults: QuotaDefaults, userId: string, fileId: string, chan
     replaced as (${change.naming.replace ? trashReplaced(userId) : sql`select null::uuid as id, null::uuid as drive_id, null::uuid as scope_id where false`}),
     ${EFFECTS},
     ${eventsOf(userId)}
+    ${change.byRule ? sql`, audited as (${auditRows(change.byRule.audit, sql`from changed`)})` : sql``}
     select * from verdict`;
 }
 
@@ -66,7 +68,7 @@ function statement(defaults: QuotaDefaults, userId: string, fileId: string, chan
 function whatAndWhere(
   userId: string,
   fileId: string,
-  { destination, naming, tags, metadata }: EntryChange,
+  { destination, naming, tags, addTag, metadata }: EntryChange,
 ): SQL {
   const place =
     destination === undefined
@@ -82,7 +84,7 @@ function whatAndWhere(
     file as (
       select f.*, storage.rank_in(${uuid(userId)}, f.scope_id) as rank,
         case when f.scope_id = f.id then s.parent_id else f.scope_id end as context,
-        coalesce(${tags === undefined ? null : sql.param([...tags])}::text[], f.tags) as new_tags,
+        ${newTags(tags, addTag)} as new_tags,
         jsonb_strip_nulls(f.metadata || ${JSON.stringify(metadata ?? {})}::jsonb) as new_metadata
       from storage.files f join storage.scopes s on s.id = f.scope_id
       where f.id = ${uuid(fileId)} and f.trashed_at is null
@@ -98,8 +100,17 @@ function whatAndWhere(
     moving as (select count(*) as entries, coalesce(max(depth), 0) as height from below)`;
 }
 
+const newTags = (tags: EntryChange['tags'], added: string | undefined): SQL =>
+  added === undefined
+    ? sql`coalesce(${tags === undefined ? null : sql.param([...tags])}::text[], f.tags)`
+    : sql`case when ${added}::text = any(f.tags) then f.tags else f.tags || ${added}::text end`;
+
 /** In the order in which people are told. */
-function verdictOf(defaults: QuotaDefaults, { naming, metadata }: EntryChange): SQL {
+function verdictOf(
+  defaults: QuotaDefaults,
+  userId: string,
+  { naming, metadata, addTag, byRule }: EntryChange,
+): SQL {
   const elsewhere = sql`place.drive_id <> file.drive_id`;
   const room = hasRoom(sql`d`, defaults, {
     bytes: sql`(select coalesce(sum(v.size), 0) from storage.versions v
@@ -112,9 +123,12 @@ function verdictOf(defaults: QuotaDefaults, { naming, metadata }: EntryChange): 
   return sql`
     verdict as (
       select case
-        when file.rank is null then 'file_not_found'
+        when file.rank is null ${byRule ? sql`or not auth.may(${uuid(userId)}, 'files:write')` : sql``} then 'file_not_found'
+        when ${byRule ? sql`file.current_version_id is distinct from ${uuid(byRule.versionId)}` : sql`false`}
+          then 'precondition_failed'
         when file.rank < 3 then 'role_required'
         when place.rank is null then 'folder_not_found'
+        when ${byRule ? sql`(file.drive_id <> ${uuid(byRule.driveId)} or ${elsewhere})` : sql`false`} then 'other_drive'
         when ${elsewhere} and file.rank < 4 then 'role_required'
         when place.rank < 3 then 'role_required'
         when not (${isLocked(sql`file.drive_id`)} and ${isLocked(sql`place.drive_id`)}) then 'changed_meanwhile'
@@ -125,6 +139,7 @@ function verdictOf(defaults: QuotaDefaults, { naming, metadata }: EntryChange): 
         when place.scope_id <> file.context and moving.entries > ${MAX_ENTRIES_AT_ONCE} then 'too_many_entries'
         when ${elsewhere} and not ${room} then 'quota_exceeded'
         when ${metadata !== undefined} and ${tooMuchMetadata} then 'metadata_too_large'
+        when ${addTag !== undefined} and cardinality(file.new_tags) > ${MAX_TAGS} then 'too_many_tags'
         end as refused,
         case when file.rank >= 3 and file.rank < 4 and ${elsewhere} then 'manager' else 'editor' end as needs,
         storage.role_of(case when file.rank < 3 or (${elsewhere} and file.rank < 4) then file.rank else place.rank end) as has

@@ -52,6 +52,22 @@ export function createFileService({ files, entries, newId }: FileServiceDependen
       );
     },
 
+    /** What a rule does, with the rights of whoever made it. */
+    async changeByRule(
+      userId: string,
+      fileId: string,
+      change: { readonly addTag: string } | { readonly moveTo: string },
+      byRule: NonNullable<EntryChange['byRule']>,
+    ): Promise<File> {
+      const [addTag, destination, conflict] =
+        'addTag' in change
+          ? [change.addTag, undefined, 'fail' as const]
+          : [undefined, { driveId: null, parentId: change.moveTo }, 'rename' as const];
+      return settled(createNaming(undefined, conflict, ownName(userId, fileId)), (naming) =>
+        entries.change(userId, fileId, { naming, destination, addTag, byRule }),
+      );
+    },
+
     /** @param resourceUuid the id of the copy, where an earlier try may have made it */
     async copy(userId: string, fileId: string, input: CopyFile, resourceUuid?: string): Promise<File> {
       const id = idOf(resourceUuid);

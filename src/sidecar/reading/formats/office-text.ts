@@ -61,7 +61,8 @@ function describeBlock(node: OfficeContentNode, append: (text: string) => void):
       append('\n');
       return;
     default:
-      if (node.children === undefined || node.children.length === 0) append(node.text ? `${node.text}\n\n` : '');
+      if (node.children === undefined || node.children.length === 0)
+        append(node.text ? `${node.text}\n\n` : '');
       for (const child of node.children ?? []) describeBlock(child, append);
       for (const note of [...(node.notes ?? []), ...(node.comments ?? [])]) describeBlock(note, append);
   }
@@ -70,7 +71,7 @@ function describeBlock(node: OfficeContentNode, append: (text: string) => void):
 function describeSheet(sheet: OfficeContentNode, append: (text: string) => void): void {
   const rows = (sheet.children ?? []).filter(({ type }) => type === 'row');
   const name = sheet.type === 'sheet' ? sheet.metadata?.sheetName : undefined;
-  if (name) append(`${name}\n\n`);
+  if (name && rows.length > 0) append(`${name}\n`);
   for (const row of describeRows(rows.map(cellsOf))) append(`${row}\n`);
   for (const other of sheet.children ?? []) if (other.type !== 'row') describeBlock(other, append);
   append('\n');
@@ -96,7 +97,9 @@ function inlineText(node: OfficeContentNode): string {
   if (node.type === 'break') return '\n';
   const { children } = node;
   if (children === undefined || children.length === 0) return node.text ?? '';
-  const apart = children.some(({ type }) => type === 'paragraph' || type === 'row' || type === 'table') ? ' ' : '';
+  const apart = children.some(({ type }) => type === 'paragraph' || type === 'row' || type === 'table')
+    ? ' '
+    : '';
   return children.map((child) => inlineText(child)).join(apart);
 }
 

@@ -1,39 +1,14 @@
-import type { OfficeMetadata, SupportedFileType } from 'officeparser';
-import { OfficeParser } from 'officeparser';
 import { readFile } from 'node:fs/promises';
+import { type OfficeMetadata, OfficeParser, type SupportedFileType } from 'officeparser';
 import type { ReadingLimits } from '../../limits.ts';
 import { type ExtractedText, keywordsOf, line, UnreadableError } from '../document.ts';
+import { officeTypes } from '../media-types.ts';
 import { type PackageParts, repack, unpackParts } from '../package-parts.ts';
+import { cutWorkbook } from './cut-workbook.ts';
 import { describeContent } from './office-text.ts';
 
 /** The parts that carry text or properties; pictures and embedded files stay packed. */
 const TEXT_PARTS = /(?:\.(?:xml|rels|opf|ncx|x?html?)|(?:^|\/)mimetype)$/i;
-
-const MICROSOFT = 'application/vnd.openxmlformats-officedocument';
-const OPEN_DOCUMENT = 'application/vnd.oasis.opendocument';
-
-/** Media types that are read here, and what their reader calls them. */
-export const officeTypes: ReadonlyMap<string, SupportedFileType> = new Map([
-  [`${MICROSOFT}.wordprocessingml.document`, 'docx'],
-  [`${MICROSOFT}.wordprocessingml.template`, 'docx'],
-  ['application/vnd.ms-word.document.macroenabled.12', 'docx'],
-  [`${MICROSOFT}.spreadsheetml.sheet`, 'xlsx'],
-  [`${MICROSOFT}.spreadsheetml.template`, 'xlsx'],
-  ['application/vnd.ms-excel.sheet.macroenabled.12', 'xlsx'],
-  [`${MICROSOFT}.presentationml.presentation`, 'pptx'],
-  [`${MICROSOFT}.presentationml.slideshow`, 'pptx'],
-  [`${MICROSOFT}.presentationml.template`, 'pptx'],
-  ['application/vnd.ms-powerpoint.presentation.macroenabled.12', 'pptx'],
-  [`${OPEN_DOCUMENT}.text`, 'odt'],
-  [`${OPEN_DOCUMENT}.text-template`, 'odt'],
-  [`${OPEN_DOCUMENT}.spreadsheet`, 'ods'],
-  [`${OPEN_DOCUMENT}.spreadsheet-template`, 'ods'],
-  [`${OPEN_DOCUMENT}.presentation`, 'odp'],
-  [`${OPEN_DOCUMENT}.presentation-template`, 'odp'],
-  [`${OPEN_DOCUMENT}.graphics`, 'odg'],
-  ['application/epub+zip', 'epub'],
-  ['application/rtf', 'rtf'],
-]);
 
 /**
  * Office documents and e-books. Sheets and slides are the pages of theirs.
@@ -46,17 +21,24 @@ export async function readOffice(
 ): Promise<ExtractedText> {
   const fileType = officeTypes.get(contentType);
   if (fileType === undefined) throw new Error(`${contentType} is no office document`);
-  const { content, metadata, auxiliary } = await parse(await checkedBytes(path, fileType, limits), fileType);
+  const { bytes, isCut } = await checkedBytes(path, fileType, limits);
+  const { content, metadata, auxiliary } = await parse(bytes, fileType);
   const around = [...(auxiliary?.headers ?? []), ...(auxiliary?.footers ?? [])];
   const described = describeContent([...content, ...around], limits);
-  return { ...described, metadata: { ...propertiesOf(metadata), ...described.metadata } };
+  return {
+    ...described,
+    metadata: { ...propertiesOf(metadata), ...described.metadata },
+    ...(isCut ? { truncated: 'Only the first rows of the workbook were read: it is very large.' } : {}),
+  };
 }
 
-async function checkedBytes(path: string, fileType: string, limits: ReadingLimits): Promise<Buffer> {
-  if (fileType === 'rtf') return readFile(path);
+async function checkedBytes(path: string, fileType: string, limits: ReadingLimits) {
+  if (fileType === 'rtf') return { bytes: await readFile(path), isCut: false };
   const parts = unpackParts(path, TEXT_PARTS, limits.zip);
-  if (isEncrypted(parts)) throw new UnreadableError('The document is encrypted; it needs a password to be read.');
-  return repack(parts);
+  if (isEncrypted(parts))
+    throw new UnreadableError('The document is encrypted; it needs a password to be read.');
+  const cut = fileType === 'xlsx' ? cutWorkbook(parts) : { parts, isCut: false };
+  return { bytes: repack(cut.parts), isCut: cut.isCut };
 }
 
 /** OpenDocument and EPUB say in a part of their own which other parts are encrypted. */

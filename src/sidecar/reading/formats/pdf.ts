@@ -1,35 +1,64 @@
 import { getDocumentProxy } from 'unpdf';
 import type { ReadingLimits } from '../../limits.ts';
-import { charactersCut, type ExtractedText, SkippedError, UnreadableError } from '../document.ts';
+import {
+  charactersCut,
+  type ExtractedText,
+  keywordsOf,
+  line,
+  SkippedError,
+  UnreadableError,
+} from '../document.ts';
+import type { Look } from '../pictures/picture.ts';
+import { type Recognised, recognisePages } from './pdf-scans.ts';
 
 type PdfDocument = Awaited<ReturnType<typeof getDocumentProxy>>;
 type PdfPage = Awaited<ReturnType<PdfDocument['getPage']>>;
 type TextContent = Awaited<ReturnType<PdfPage['getTextContent']>>;
 
-/** The text layer of a PDF, page by page. */
-export async function readPdf(bytes: Uint8Array, limits: ReadingLimits): Promise<ExtractedText> {
+/** The text of a PDF, page by page; of pages without any, what is recognised in them. */
+export async function readPdf(bytes: Uint8Array, limits: ReadingLimits, look: Look): Promise<ExtractedText> {
   const pdf = await open(bytes);
-  const pages = Math.min(pdf.numPages, limits.pages);
-  const pageStarts: number[] = [];
-  let text = '';
-  let broken = 0;
-  for (let number = 1; number <= pages && text.length <= limits.characters; number++) {
-    if (text !== '') text += '\n\n';
-    pageStarts.push(text.length);
-    const page = await readPage(pdf, number);
-    if (page === undefined) broken++;
-    else text += page;
+  const layers = await readLayers(pdf, limits);
+  const broken = layers.filter((layer) => layer === undefined).length;
+  if (broken === layers.length) throw new UnreadableError('The PDF is damaged: no page of it can be read.');
+  const scans = await recognisePages(layers, limits.pictures, look);
+  const { text, pageStarts } = joinPages(layers, scans);
+  if (text.trim() === '') {
+    if (scans.truncated !== undefined) throw new UnreadableError(`The pages are scans. ${scans.truncated}`);
+    throw new SkippedError('No text was found: the pages are empty or pictures without text.');
   }
-  if (broken === pageStarts.length)
-    throw new UnreadableError('The PDF is damaged: no page of it can be read.');
-  if (text.trim() === '') throw new SkippedError('No text was found: the pages are scans or pictures.');
-  const truncated = describeCut(pdf.numPages, pages, text.length, broken, limits);
+  const truncated = [describeCut(pdf.numPages, layers.length, text.length, broken, limits), scans.truncated];
+  const said = truncated.filter((part) => part !== undefined).join(' ');
+  const ocrPages = scans.texts.size > 0 ? { ocrPages: scans.texts.size } : {};
   return {
     text,
     pageStarts,
-    metadata: { ...(await readMetadata(pdf)), pages: pdf.numPages },
-    ...(truncated === undefined ? {} : { truncated }),
+    metadata: { ...(await readMetadata(pdf)), pages: pdf.numPages, ...ocrPages },
+    ...(said === '' ? {} : { truncated: said }),
   };
+}
+
+/** Of damaged pages undefined. */
+async function readLayers(pdf: PdfDocument, limits: ReadingLimits): Promise<(string | undefined)[]> {
+  const layers: (string | undefined)[] = [];
+  let characters = 0;
+  while (layers.length < Math.min(pdf.numPages, limits.pages) && characters <= limits.characters) {
+    const layer = await readPage(pdf, layers.length + 1);
+    layers.push(layer);
+    characters += (layer ?? '').length;
+  }
+  return layers;
+}
+
+function joinPages(layers: readonly (string | undefined)[], { texts }: Recognised) {
+  const pageStarts: number[] = [];
+  let text = '';
+  layers.forEach((layer, index) => {
+    if (text !== '') text += '\n\n';
+    pageStarts.push(text.length);
+    text += texts.get(index + 1) ?? layer ?? '';
+  });
+  return { text, pageStarts };
 }
 
 async function open(bytes: Uint8Array): Promise<PdfDocument> {
@@ -78,15 +107,18 @@ async function readMetadata(pdf: PdfDocument): Promise<ExtractedText['metadata']
   );
   if (typeof found !== 'object' || found === null) return {};
   const info = new Map(Object.entries(found));
-  const title = nonEmpty(info.get('Title'));
-  const author = nonEmpty(info.get('Author'));
+  const keywords = keywordsOf(info.get('Keywords'));
   const createdAt = parsePdfDate(info.get('CreationDate'));
-  return { ...(title ? { title } : {}), ...(author ? { author } : {}), ...(createdAt ? { createdAt } : {}) };
-}
-
-function nonEmpty(value: unknown): string | undefined {
-  const text = typeof value === 'string' ? value.trim().slice(0, 1_000) : '';
-  return text === '' ? undefined : text;
+  const modifiedAt = parsePdfDate(info.get('ModDate'));
+  return {
+    ...line('title', info.get('Title')),
+    ...line('subject', info.get('Subject')),
+    ...line('author', info.get('Author')),
+    ...line('application', info.get('Creator')),
+    ...(keywords.length === 0 ? {} : { keywords }),
+    ...(createdAt ? { createdAt } : {}),
+    ...(modifiedAt ? { modifiedAt } : {}),
+  };
 }
 
 /** `D:20240131120000+02'00'` (ISO 32000-1, 7.9.4) as ISO 8601; a missing zone is taken as UTC. */
@@ -114,13 +146,12 @@ function parsePdfDate(value: unknown): string | undefined {
 
 function describeCut(
   total: number,
-  allowed: number,
+  read: number,
   characters: number,
   broken: number,
   limits: ReadingLimits,
 ): string | undefined {
   if (characters > limits.characters) return charactersCut(limits.characters);
-  if (total > allowed)
-    return `Only the first ${allowed.toLocaleString('en-US')} of ${total} pages were read.`;
+  if (total > read) return `Only the first ${read.toLocaleString('en-US')} of ${total} pages were read.`;
   return broken > 0 ? `${broken} of ${total} pages are damaged and were left out.` : undefined;
 }

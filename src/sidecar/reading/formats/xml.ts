@@ -28,7 +28,10 @@ export function readXml(content: string): ExtractedText {
       if (name === '/title' && title === undefined) title = pieces.at(-2);
     }
   }
-  const lines = pieces.join('').split('\n').map((text) => text.replace(/\s+/g, ' ').trim());
+  const lines = pieces
+    .join('')
+    .split('\n')
+    .map((text) => text.replace(/\s+/g, ' ').trim());
   return { text: lines.filter((text) => text !== '').join('\n'), metadata: line('title', title) };
 }
 

@@ -13,6 +13,7 @@ export function confidentText(blocks: readonly Block[]): string {
   const paragraphs = blocks.flatMap((block) => block.paragraphs);
   const texts = paragraphs.map(({ lines }) => lines.map(confidentLine).filter(Boolean).join('\n'));
   const text = texts.filter(Boolean).join('\n\n');
+  if (!/[\p{L}\p{N}]{3}/u.test(text)) return '';
   // A word broken at the end of a line is one word: that is how it is searched for.
   return text.replace(/(\p{Ll})[-\u00AD]\n(\p{Ll})/gu, '$1$2');
 }

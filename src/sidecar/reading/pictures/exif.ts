@@ -28,7 +28,10 @@ export async function readExif(path: string, { exif, format }: Metadata): Promis
   const tags = new Map<string, unknown>(Object.entries(found));
   const camera = nameCamera(toText(tags.get('Make')), toText(tags.get('Model')));
   const lens = toText(tags.get('LensModel'));
-  const takenAt = toTime(tags.get('DateTimeOriginal') ?? tags.get('CreateDate'), tags.get('OffsetTimeOriginal'));
+  const takenAt = toTime(
+    tags.get('DateTimeOriginal') ?? tags.get('CreateDate'),
+    tags.get('OffsetTimeOriginal'),
+  );
   const place = toPlace(tags);
   return {
     ...(camera ? { camera } : {}),
@@ -44,8 +47,11 @@ function withoutPrefix(exif: Buffer): Buffer {
 
 function toText(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: fields are padded with NUL.
-  const text = value.slice(0, 200).replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
+  // Fields are padded with NUL.
+  const text = value
+    .slice(0, 200)
+    .replace(/\p{Cc}+/gu, ' ')
+    .trim();
   return text === '' ? undefined : text.toWellFormed();
 }
 

@@ -40,3 +40,10 @@ export type PictureMessage =
   | { recognised: RecognisedPage }
   | { refusal: string }
   | { done: true };
+
+/** Why there is not more to see, for a person; the end of a sentence. */
+export function explainEnd({ end }: Sight): string {
+  if (end === 'too-long') return 'it takes too long';
+  if (end === 'too-much-memory') return 'it needs more memory than is allowed';
+  return 'it stopped unexpectedly';
+}

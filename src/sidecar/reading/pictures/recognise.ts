@@ -1,9 +1,9 @@
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createWorker, OEM, type Worker } from 'tesseract.js';
 import { confidentText } from './confidence.ts';
+import { languageData } from './language-data.ts';
 
 /** One byte a pixel, rows from the top. */
 export interface GreyPicture {
@@ -35,8 +35,8 @@ async function load(languages: readonly string[]): Promise<Worker> {
   try {
     // Each language is a package of its own, and Tesseract.js looks for all of them in one folder.
     for (const language of languages) {
-      const name = `${language}.traineddata.gz`;
-      await symlink(join(languageFolder(language), name), join(folder, name));
+      const data = languageData(language);
+      await symlink(data, join(folder, basename(data)));
     }
     return await createWorker([...languages], OEM.LSTM_ONLY, {
       langPath: folder,
@@ -47,11 +47,4 @@ async function load(languages: readonly string[]): Promise<Worker> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** @throws Error when the package of the language is not installed. */
-export function languageFolder(language: string): string {
-  const entry = createRequire(import.meta.url).resolve(`@tesseract.js-data/${language}`);
-  // The integer variant of the best models: as good, and faster than the others.
-  return join(dirname(entry), '4.0.0_best_int');
 }

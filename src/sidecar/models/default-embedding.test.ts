@@ -1,7 +1,9 @@
 import { expect, it, vi } from 'vitest';
 import { createLogger } from '../../core/telemetry/logger.ts';
-import { type Embedder, startModelLoader } from './embedder.ts';
-import { ModelMissingError, type ModelResolver } from './model-resolver.ts';
+import { startDefaultEmbedding } from './default-embedding.ts';
+import type { Embedder } from './embedder.ts';
+import type { ModelResolver } from './model-resolver.ts';
+import { ModelMissingError } from './model-store.ts';
 import { miniLm } from './registry.ts';
 
 const logger = createLogger('silent', {});
@@ -18,7 +20,7 @@ function resolverFrom(attempt: number): ModelResolver {
   return {
     async resolve() {
       if (++attempts < attempt) throw new ModelMissingError('No source has it.');
-      return { model: miniLm, folder: { path: '/models', source: 'local' } };
+      return { model: miniLm, folder: { path: '/models', source: 'local', sizeBytes: 1 } };
     },
     remember: async () => undefined,
   };
@@ -27,11 +29,12 @@ function resolverFrom(attempt: number): ModelResolver {
 it('reports a missing model, pauses longer each time up to a minute, and catches up when one appears', async () => {
   const pauses: number[] = [];
   const states: string[] = [];
-  const handle = startModelLoader({
+  const handle = startDefaultEmbedding({
     resolver: resolverFrom(10),
     wanted: 'auto',
     logger,
-    load: async () => loaded,
+    adopt: async () => undefined,
+    embedder: () => loaded,
     pause: async (milliseconds) => {
       pauses.push(milliseconds);
       states.push(handle.state().state);
@@ -45,10 +48,12 @@ it('reports a missing model, pauses longer each time up to a minute, and catches
 });
 
 it('stops looking when it is closed', async () => {
-  const handle = startModelLoader({
+  const handle = startDefaultEmbedding({
     resolver: resolverFrom(Number.POSITIVE_INFINITY),
     wanted: 'auto',
     logger,
+    adopt: async () => undefined,
+    embedder: () => undefined,
     pause: (_, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', reject)),
   });
   await vi.waitFor(() => expect(handle.state().state).toBe('missing'));
