@@ -218,26 +218,29 @@ AS $$
   RETURNING a.version_id, a.run
 $$;
 --> statement-breakpoint
--- Versions whose text is complete, in the drives that a choice of a model decides for: its own drive, or with the nil
--- UUID all that have not chosen.
+-- Versions that are found by their vectors, in the drives that a choice of a model decides for: its own drive, or with
+-- the nil UUID all that have not chosen. What is on its way to its first vectors gets those of whatever holds then.
 CREATE FUNCTION ai.versions_under(drive_id uuid, task text) RETURNS TABLE (version_id uuid)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
   SELECT a.version_id FROM ai.analyses a JOIN storage.version_facts v ON v.version_id = a.version_id
-  WHERE a.chunk_count > 0 AND CASE
+  WHERE a.embedding_model IS NOT NULL AND CASE
     WHEN versions_under.drive_id = '00000000-0000-0000-0000-000000000000' THEN NOT EXISTS (
       SELECT FROM ai.model_choices c WHERE c.drive_id = v.drive_id AND c.task = versions_under.task)
     ELSE v.drive_id = versions_under.drive_id END
 $$;
 --> statement-breakpoint
--- Of those, the ones that still have to get their vectors of a model; what was given up is not waited for.
+-- Of those, the ones that still have to get their vectors of a model; what was given up since it was chosen is not
+-- waited for.
 CREATE FUNCTION ai.versions_without(drive_id uuid, model text) RETURNS TABLE (version_id uuid)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
   SELECT u.version_id FROM ai.versions_under(versions_without.drive_id, 'feature-extraction') u
     JOIN ai.analyses a ON a.version_id = u.version_id
-  WHERE a.given_up_at IS NULL AND NOT EXISTS (
-    SELECT FROM ai.document_vectors d WHERE d.version_id = u.version_id AND d.model = versions_without.model)
+  WHERE NOT EXISTS (SELECT FROM ai.document_vectors d
+      WHERE d.version_id = u.version_id AND d.model = versions_without.model)
+    AND (a.given_up_at IS NULL OR a.given_up_at < (SELECT c.changed_at FROM ai.model_choices c
+      WHERE c.drive_id = versions_without.drive_id AND c.task = 'feature-extraction'))
 $$;
 --> statement-breakpoint
 -- Owned by storage: the drives in which a user sees anything.

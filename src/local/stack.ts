@@ -41,6 +41,8 @@ const CRON_MS = 60_000;
 const PG_USER = 'acs';
 const BUCKET = 'acs-files';
 const UPLOAD_BYTES = 5 * 1024 ** 3;
+/** Of the AI module, from the environment of `npm start`; services have all of it (docs/environment.md). */
+const AI_VARIABLES = ['AI_PROVIDERS', 'QUERY_EMBEDDING_TIMEOUT_MS', 'RERANK_TIMEOUT_MS'];
 
 /** Starts every part of the system on this machine, in order, and stops whatever was started if one fails. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -180,7 +182,18 @@ function bindingsOf(options: StackOptions, secrets: LocalSecrets, services: Serv
     ACCESS_TOKEN_SECONDS: env.ACCESS_TOKEN_SECONDS ?? '3600',
     MAX_UPLOAD_BYTES: env.MAX_UPLOAD_BYTES ?? String(UPLOAD_BYTES),
     CORS_ORIGINS: env.CORS_ORIGINS ?? '',
+    ...fromEnvironment(AI_VARIABLES),
   };
+}
+
+/** Of those that are set; an empty one counts as not set. */
+function fromEnvironment(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined || value === '' ? [] : [[name, value]];
+    }),
+  );
 }
 
 /** Readable by its user only: there are secrets in it. */

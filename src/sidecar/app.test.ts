@@ -166,7 +166,7 @@ describe('reading', () => {
     expect(body).toMatchObject({ status: 'read', contentType: 'text/plain', language: 'en' });
   });
 
-  it('reads a PDF on its thread', async () => {
+  it('reads a PDF in its process', async () => {
     const response = await post(
       '/v1/read',
       readCall(makePdf({ pages: [['Minutes of the spring meeting']] })),
@@ -243,7 +243,7 @@ describe('reading', () => {
   });
 
   it('ends a PDF that unpacks to more than fits into memory', async () => {
-    const limits = { ...readingLimits, memoryMebibytes: 160 };
+    const limits = { ...readingLimits, memoryMebibytes: 400 };
     const small = createReaderPool(limits);
     onTestFinished(() => small.close());
     const response = await post(

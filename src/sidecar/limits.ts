@@ -41,14 +41,15 @@ export interface ReadingLimits {
   /** From the first byte parsed to the last chunk. */
   parseMilliseconds: number;
   downloadMilliseconds: number;
-  /**
-   * JavaScript heap of the thread that parses. Far above `memoryMebibytes`, which ends a thread in good time: when V8
-   * itself meets its limit in the middle of a large allocation, it aborts the whole process, and not the thread.
-   */
+  /** JavaScript heap of a process that parses. */
   heapMebibytes: number;
-  /** Heap and buffers of that thread together, looked at while it works; unpacked streams live in buffers. */
+  /** Everything that process has in memory, looked at while it works; unpacked streams are in no heap. */
   memoryMebibytes: number;
+  /** What it may keep after a document; one that keeps more is not used again. */
+  idleMebibytes: number;
   concurrentReads: number;
+  /** Of them those that may have their pictures looked at; the others are for what has none. */
+  concurrentLooks: number;
   waitingReads: number;
   /** Of documents that are archives inside. */
   zip: ZipLimits;
@@ -72,7 +73,7 @@ export interface ArchiveLimits extends ZipLimits {
   nestedBytes: number;
 }
 
-/** Of the processes that decode pictures, draw pages and recognise text: one at most for each document being read. */
+/** Of the processes that decode pictures, draw pages and recognise text: one at most for each look. */
 export interface PictureLimits {
   /** Width times height, as the header says. */
   pixels: number;
@@ -96,9 +97,11 @@ export const readingLimits: ReadingLimits = {
   pages: 5_000,
   parseMilliseconds: 120_000,
   downloadMilliseconds: 120_000,
-  heapMebibytes: 4_096,
+  heapMebibytes: 768,
   memoryMebibytes: 1_024,
-  concurrentReads: 2,
+  idleMebibytes: 512,
+  concurrentReads: 3,
+  concurrentLooks: 2,
   waitingReads: 32,
   zip: { entries: 10_000, uncompressedBytes: 300 * MIB, ratio: 200 },
   archive: { entries: 100_000, uncompressedBytes: 4_096 * MIB, ratio: 200, depth: 4, nestedBytes: 64 * MIB },
@@ -154,7 +157,7 @@ export const analysisLimits = {
   turns: { concurrent: 4, waiting: 64 },
   /** Steps on threads at once, of all requests. */
   threads: 2,
-  /** Memory of a thread; why its heap may be larger is said at `ReadingLimits`. */
+  /** Memory of a thread; its heap may be larger: V8 that meets the limit of a heap aborts the whole process. */
   builtIn: { heapMebibytes: 1_536, memoryMebibytes: 512 },
   added: { heapMebibytes: 1_024, memoryMebibytes: 256 },
 } as const;

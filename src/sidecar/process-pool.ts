@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 
 export interface ProcessLimits {
   /** JavaScript heap of a process. */
@@ -14,8 +15,8 @@ export interface ProcessTask<Message> {
   milliseconds: number;
   /** Ends the process in the middle of its work. */
   signal?: AbortSignal;
-  /** Hears everything that the process says; the job is over when it answers true. */
-  onMessage(message: Message): boolean;
+  /** Hears everything that the process says, and may say something back; the job is over when it answers true. */
+  onMessage(message: Message, reply: (answer: object) => void): boolean;
 }
 
 /** How a job ended: `done` by its own word; `stopped` when the process did, for whatever reason. */
@@ -24,6 +25,7 @@ export type ProcessEnd = 'done' | 'stopped' | 'too-long' | 'too-much-memory';
 export interface ProcessPool<Order, Message> {
   /** Never rejects for what a file does to the process. Rejects when no process can be started. */
   run(order: Order, task: ProcessTask<Message>): Promise<ProcessEnd>;
+  /** Resolves when all processes are gone; what they were doing is `stopped`, and so is whatever comes later. */
   close(): Promise<void>;
 }
 
@@ -37,10 +39,10 @@ interface Hand {
 }
 
 /**
- * Processes and not threads, because sharp and the canvas are native: their memory is in no heap that V8 could bound,
- * and their crash would be the crash of every thread. Processes are reused while files behave, and killed when one does
- * not. The caller bounds concurrency.
- * @param file the program of a process: hears orders, sends messages, ends when it is disconnected.
+ * Processes and not threads: memory of native libraries is in no heap that V8 could bound, V8 aborts its whole process
+ * when a large allocation meets the limit of a heap, and a crash is the crash of every thread. Processes are reused while
+ * files behave, and killed when one does not. The caller bounds concurrency.
+ * @param file the program of a process: hears orders, sends messages, and calls `endWithParent`.
  */
 export function createProcessPool<Order extends object, Message>(
   file: URL,
@@ -48,9 +50,11 @@ export function createProcessPool<Order extends object, Message>(
 ): ProcessPool<Order, Message> {
   const idle: Hand[] = [];
   const busy = new Set<Hand>();
+  let isClosed = false;
 
   return {
     async run(order, task) {
+      if (isClosed) return 'stopped';
       let hand = idle.pop();
       // Somebody else may have ended one that waited.
       while (hand !== undefined && !hand.child.connected) hand = idle.pop();
@@ -70,14 +74,23 @@ export function createProcessPool<Order extends object, Message>(
       }
     },
     async close() {
-      for (const { child } of [...idle.splice(0), ...busy]) child.kill('SIGKILL');
+      isClosed = true;
+      await Promise.all([...idle.splice(0), ...busy].map(({ child }) => end(child)));
     },
   };
 }
 
+async function end(child: ChildProcess): Promise<void> {
+  // One that could not be started has no number, and will not exit.
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
 /** Without an environment: a hostile file that gets that far finds no secret. */
 function start(file: URL, limits: ProcessLimits): ChildProcess {
-  const child = fork(file, [], {
+  const child = fork(file, [String(process.pid)], {
     env: {},
     execArgv: [`--max-old-space-size=${limits.heapMebibytes}`],
     serialization: 'advanced',
@@ -85,6 +98,8 @@ function start(file: URL, limits: ProcessLimits): ChildProcess {
   });
   // Heard by whoever waits for it; between two jobs nobody does.
   child.on('error', () => undefined);
+  // When memory of the whole machine is short, Linux ends these first.
+  writeFile(`/proc/${child.pid}/oom_score_adj`, '1000').catch(() => undefined);
   return child;
 }
 
@@ -99,7 +114,7 @@ function runOn<Order extends object, Message>(
       clearTimeout(timer);
       clearInterval(watch);
       signal?.removeEventListener('abort', onStop);
-      child.off('message', hear).off('exit', onStop).off('error', onError);
+      child.off('message', hear).off('exit', onExit).off('error', onError);
     };
     const settle = (end: ProcessEnd) => {
       stop();
@@ -107,9 +122,13 @@ function runOn<Order extends object, Message>(
     };
     const hear = (message: unknown) => {
       // The program of the pool says nothing else.
-      if (onMessage(message as Message)) settle('done');
+      if (onMessage(message as Message, reply)) settle('done');
     };
+    const reply = (answer: object) => void (child.connected && child.send(answer, () => undefined));
     const onStop = () => settle('stopped');
+    // V8 ends its process so when the heap is full.
+    const onExit = (_: number | null, by: string | null) =>
+      settle(by === 'SIGABRT' ? 'too-much-memory' : 'stopped');
     const onError = (error: Error) => {
       stop();
       reject(error);
@@ -118,7 +137,7 @@ function runOn<Order extends object, Message>(
     const watch = setInterval(async () => {
       if ((await residentMebibytes(child.pid)) > limits.memoryMebibytes) settle('too-much-memory');
     }, MEMORY_CHECK_MS);
-    child.on('message', hear).on('exit', onStop).on('error', onError);
+    child.on('message', hear).on('exit', onExit).on('error', onError);
     if (signal?.aborted) return onStop();
     signal?.addEventListener('abort', onStop, { once: true });
     child.send(order, () => undefined);

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -24,18 +23,30 @@ export async function downloadObject(
   limitMilliseconds: number,
   signal: AbortSignal,
 ): Promise<SourceFile> {
-  const path = join(tmpdir(), `acs-object-${randomUUID()}`);
-  const remove = () => rm(path, { force: true });
+  const { handle, ...file } = await create();
   const limit = AbortSignal.timeout(limitMilliseconds);
   try {
     const pieces = await source(request, AbortSignal.any([signal, limit]));
-    await pipeline(pieces, createWriteStream(path, { mode: 0o600 }));
-    return { path, remove };
+    await pipeline(pieces, handle.createWriteStream({ autoClose: false }));
+    return file;
   } catch (error) {
-    await remove();
+    await file.remove();
     signal.throwIfAborted();
     throw explain(error, limit);
   }
+}
+
+/** On Linux without a name, so that nothing is left however this process ends; its own ones open it by its number here. */
+async function create(): Promise<SourceFile & { handle: FileHandle }> {
+  const name = join(tmpdir(), `acs-object-${randomUUID()}`);
+  const handle = await open(name, 'wx+', 0o600);
+  const remove = async () => {
+    await handle.close().catch(() => undefined);
+    await rm(name, { force: true });
+  };
+  if (process.platform !== 'linux') return { path: name, remove, handle };
+  await rm(name);
+  return { path: `/proc/${process.pid}/fd/${handle.fd}`, remove, handle };
 }
 
 function explain(error: unknown, limit: AbortSignal): unknown {

@@ -5,8 +5,12 @@ export interface TurnLimits {
   waiting: number;
 }
 
-/** Runs work when its turn comes. @throws AppError overloaded */
-export type Turns = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+export interface Turns {
+  /** Runs work when its turn comes. @throws AppError overloaded */
+  <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /** A turn, if there is one at once; it is given back by calling it. */
+  takeNow(): (() => void) | undefined;
+}
 
 /** A few at a time; some more wait in order, and the rest are told to come back. */
 export function createTurns({ concurrent, waiting: most }: TurnLimits, detail: string): Turns {
@@ -39,7 +43,7 @@ export function createTurns({ concurrent, waiting: most }: TurnLimits, detail: s
     else next();
   }
 
-  return async (signal, work) => {
+  async function inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     await takeTurn(signal);
     try {
@@ -47,5 +51,13 @@ export function createTurns({ concurrent, waiting: most }: TurnLimits, detail: s
     } finally {
       passTurn();
     }
-  };
+  }
+
+  function takeNow(): (() => void) | undefined {
+    if (running >= concurrent) return undefined;
+    running++;
+    return passTurn;
+  }
+
+  return Object.assign(inTurn, { takeNow });
 }

@@ -30,7 +30,7 @@ test('values are found in documents; another type, or no field at all, forgets t
   const user = await ai.newUser();
   const path = `/v1/drives/${user.id}/fields/contact`;
   await putField(path, user, { type: 'email', description: 'Address to write to' });
-  await user.file(
+  const id = await user.file(
     'a.txt',
     'If you have questions, please write to the contact jane@example.com at any time.',
   );
@@ -39,6 +39,18 @@ test('values are found in documents; another type, or no field at all, forgets t
     ai.query(`select v.value from ai.field_values v join ai.fields f on f.name = v.name
       where f.drive_id = '${user.id.slice(4)}'`);
   expect(await values()).toEqual([{ value: 'jane@example.com' }]);
+  const shown = async () => (await user.call('GET', `/v1/files/${id}/analysis`)).body;
+  expect((await shown()).fields).toMatchObject([{ name: 'contact', value: 'jane@example.com' }]);
+  for (const [enabled, count] of [
+    [false, 0],
+    [true, 1],
+  ] as const) {
+    for (const step of ['fields', 'reading'])
+      await user.call('PUT', `/v1/drives/${user.id}/plugins/${step}`, { json: { enabled } });
+    const analysis = await shown();
+    expect(analysis.fields ?? []).toHaveLength(count);
+    expect(analysis.readingSeconds !== null).toBe(enabled);
+  }
   await putField(path, user, { type: 'email', description: 'Who to write to' });
   expect(await values()).toHaveLength(1);
   await putField(path, user, { type: 'text' });

@@ -77,9 +77,4 @@ describe('a query', () => {
       for (const mode of ['hybrid', 'keyword', 'semantic']) await search(account.api, q, { mode });
     }
   });
-
-  it('beyond the last page is answered with nothing', async () => {
-    const result = await search(account.api, 'note', { cursor: '100' });
-    expect(result).toMatchObject({ items: [], nextCursor: null });
-  });
 });

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { newAccount } from './harness/accounts.ts';
-import { type Client, createClient, problemOf, refusal } from './harness/client.ts';
+import { type Client, createClient, problemOf, refusal, textOf } from './harness/client.ts';
 import { query } from './harness/database.ts';
 import { type Estate, newEstate } from './harness/estate.ts';
+import { type IdOf, NAMING } from './harness/naming-calls.ts';
+import { nobodys } from './harness/nobodys-ids.ts';
 import { fillPath, type Operation, operationsOf, readContract } from './harness/operations.ts';
 import { newPrincipal, type TestPrincipal } from './harness/principals.ts';
 import { sensibleBodies, TUS_CHUNK } from './harness/sensible-bodies.ts';
@@ -23,36 +25,6 @@ const AUTHORITY_MS = 1_000;
 
 let secured: Operation[];
 
-/** Ids of the right form that are nobody's. */
-const nobodys = (parameter: string, path: string): string => {
-  const prefix = ID_PREFIXES.find(([pattern]) => pattern.test(`${path} ${parameter}`))?.[1];
-  return prefix === undefined ? 'nothing' : `${prefix}_${'0'.repeat(31)}1`;
-};
-/** By path and parameter, the most specific first. */
-const ID_PREFIXES: readonly (readonly [RegExp, string])[] = [
-  [/versionId$/, 'ver'],
-  [/grantId$/, 'grt'],
-  [/linkId$/, 'lnk'],
-  [/commentId$/, 'cmt'],
-  [/deliveryId$/, 'whd'],
-  [/driveId$/, 'wsp'],
-  [/keyId$/, 'key'],
-  [/groupId$/, 'grp'],
-  [/invitationId$/, 'inv'],
-  [/(userId|accountId|memberId)$/, 'usr'],
-  [/workspaceId$/, 'wsp'],
-  [/^\/v1\/(files|trash|shared|favourites).* id$/, 'file'],
-  [/^\/v1\/(uploads|tus).* id$/, 'upl'],
-  [/^\/v1\/webhooks.* id$/, 'whk'],
-  [/^\/v1\/workspaces.* id$/, 'wsp'],
-  [/^\/v1\/auth\/sessions.* id$/, 'ses'],
-  [/^\/v1\/auth\/grants.* id$/, 'ses'],
-  [/^\/v1\/auth\/api-keys.* id$/, 'key'],
-  [/^\/v1\/auth\/passkeys.* id$/, 'pky'],
-  [/^\/v1\/admin\/users.* id$/, 'usr'],
-  [/^\/v1\/admin\/oauth-clients.* id$/, 'cli'],
-];
-
 const call = (client: Client, { name, method, path }: Operation, idFor = nobodys) =>
   client.call(method, fillPath(path, idFor), {
     ...(method === 'GET' || method === 'DELETE' ? {} : { json: sensibleBodies[name] ?? {} }),
@@ -61,7 +33,7 @@ const call = (client: Client, { name, method, path }: Operation, idFor = nobodys
 
 beforeAll(async () => {
   secured = operationsOf(await readContract(api)).filter(({ permission }) => permission !== undefined);
-  expect(secured.length).toBeGreaterThan(140);
+  expect(secured.length).toBeGreaterThan(180);
 });
 
 /** Runs `check` for every secured operation and reports all that fail it, not just the first. */
@@ -180,6 +152,9 @@ describe('the roles of the deployment', () => {
   );
 });
 
+/** Things with an id of their own inside a workspace or its drive. */
+const NESTED = /^\/v1\/(workspaces\/\{\w+\}\/.*|drives\/\{\w+\}\/(labels|rules)\/)\{/;
+
 describe("somebody else's things", () => {
   let estate: Estate;
   let stranger: TestPrincipal;
@@ -207,6 +182,21 @@ describe("somebody else's things", () => {
     expect(wrong).toEqual([]);
   });
 
+  it.each(NAMING)('cannot be told from nothing where %s names them', async (name, ask) => {
+    const client = api.as(stranger.token);
+    const [method = '', path = ''] = name.split(' ');
+    const answers = [estate.idOf, () => undefined].map(async (theirs) => {
+      const idOf: IdOf = (parameter, of) => theirs(parameter, of) ?? nobodys(parameter, of);
+      const { query = {}, json } = ask(idOf);
+      const target = `${path.replace('{driveId}', stranger.userId)}?${new URLSearchParams(query)}`;
+      const answer = await client.call(method, target, json === undefined ? {} : { json });
+      // What is made is called something else each time.
+      return `${answer.status} ${textOf(answer).replace(/"requestId":"[^"]*"|(?<=_)[0-9a-f]{32}/g, '')}`;
+    });
+    const [seen, expected] = await Promise.all(answers);
+    expect(seen).toBe(expected);
+  });
+
   it('are untouched by all these calls', async () => {
     expect(await estate.inventory()).toEqual(estate.before);
   });
@@ -215,12 +205,12 @@ describe("somebody else's things", () => {
     const client = api.as(stranger.token);
     const made = await client.call('POST', '/v1/workspaces', { json: { name: 'Mine' } });
     const { id } = JSON.parse(new TextDecoder().decode(made.bytes));
-    const nested = secured.filter(({ path }) => /^\/v1\/workspaces\/\{\w+\}\/.*\{/.test(path));
-    expect(nested.length).toBeGreaterThan(5);
+    const nested = secured.filter(({ path }) => NESTED.test(path));
+    expect(nested.length).toBeGreaterThan(10);
     const wrong: string[] = [];
     for (const operation of nested) {
       const answer = await call(client, operation, (parameter, path) =>
-        path.startsWith(`/v1/workspaces/{${parameter}}`)
+        /^\/v1\/(workspaces|drives)\/\{(\w+)\}/.exec(path)?.[2] === parameter
           ? id
           : (estate.idOf(parameter, path) ?? nobodys(parameter, path)),
       );

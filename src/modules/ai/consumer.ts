@@ -22,7 +22,8 @@ export function createConsumer(
       const moved = (await batches()) + (await models());
       const dueInSeconds = await analysis.workOff(mayContinue, JOBS_AT_ONCE);
       await rules.workOff(mayContinue);
-      if (moved === 0 || !mayContinue()) return dueInSeconds;
+      // What was worked off may have been the last that a model waited for.
+      if ((moved === 0 && (await models()) === 0) || !mayContinue()) return dueInSeconds;
     }
   }
 

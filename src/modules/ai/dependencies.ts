@@ -86,6 +86,7 @@ export function createAiDependencies(env: object): AiDependencies {
     sidecarToken: () => serviceToken('sidecar'),
     timeoutMs: PROVIDER_TIMEOUT_MS,
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    now: Date.now,
   });
   const embedder = createInferenceEmbedder({
     providers,

@@ -280,7 +280,7 @@ describe('a hostile file', () => {
     // Without its table of objects all of it has to be looked through.
     expect(await preview(large.subarray(0, -2_000), 256, small)).toMatchObject({
       code: 'preview_failed',
-      reason: 'No preview could be made: the renderer stopped unexpectedly.',
+      reason: 'Making the preview needs more memory than is allowed.',
     });
     expect(await preview(await innocent(), 256, small)).toMatchObject({ status: 'made' });
   });

@@ -1,4 +1,5 @@
 import type { PreviewLimits } from '../limits.ts';
+import { endWithParent } from '../process-lifeline.ts';
 import { makePreview } from './make-preview.ts';
 import type { PreviewJob, PreviewOutcome } from './preview.ts';
 
@@ -16,4 +17,4 @@ process.on('message', async ({ job, limits }: RendererOrder) => {
   // What makePreview throws is a defect: the process ends, and the parent says that it stopped.
   send({ outcome: await makePreview(job, limits, (contentType) => send({ contentType })) });
 });
-process.on('disconnect', () => process.exit(0));
+endWithParent();

@@ -13,9 +13,9 @@ import type { Look } from './pictures/picture.ts';
 const HEAD_BYTES = 65_536;
 
 /**
- * Reads one file that is on disk already. Runs inside the reading thread.
+ * Reads one file that is on disk already. Runs inside a reading process.
  * @param onType told the media type before anything is parsed, in case parsing never ends.
- * @param look looks at pictures, where native code cannot harm this thread.
+ * @param look looks at pictures, where native code cannot harm this process.
  */
 export async function readDocument(
   path: string,

@@ -8,7 +8,7 @@ const ADMINS = [`${AUTH}/service/admin-users.test.ts`];
 const KEYS = [`${AUTH}/service/api-keys.test.ts`];
 const INVITATIONS = [`${AUTH}/service/invitations.test.ts`];
 const MATRIX = [`${AUTH}/service/workspace-matrix.test.ts`];
-const LEGS = ['src/modules/ai/repository/repository.test.ts'];
+const LEGS = ['src/modules/ai/repository/search-repository.test.ts'];
 const STORAGE = 'src/modules/storage';
 
 export const ACCESS_DEFECTS: readonly Defect[] = [
@@ -148,8 +148,8 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     claim: 'S29',
     title: "the words of others show through one's scores",
     file: 'src/modules/ai/repository/keyword-leg.ts',
-    find: 'nullif(sum(chunk_count), 0) as words from scope',
-    replace: 'nullif(sum(chunk_count), 0) as words from ai.analyses',
+    find: 'count(*)::float8 as files from scope',
+    replace: 'count(*)::float8 as files from ai.analyses',
     tests: LEGS,
     by: 'scores as if nobody else had any files',
   },
@@ -157,16 +157,16 @@ export const ACCESS_DEFECTS: readonly Defect[] = [
     claim: 'S29',
     title: 'search shows what storage does not show any more',
     file: 'src/modules/ai/service/search.ts',
-    find: 'if (file?.version?.id !== versionId || passage === undefined) return [];',
-    replace: 'if (file === undefined || passage === undefined) return [];',
+    find: 'if (currentOnly && file.version?.id !== hit.versionId) return [];',
+    replace: '',
     tests: ['src/modules/ai/service/search.test.ts'],
   },
   {
     claim: 'S30',
     title: 'the vectors of others take the places of a page, and are filtered out afterwards',
     file: 'src/modules/ai/repository/semantic-leg.ts',
-    find: 'and e.model = ${model} and (e.version_id in (select scope.version_id from scope)) is true',
-    replace: 'and e.model = ${model}',
+    find: 'and ${ofModel} and (e.version_id in (select scope.version_id from scope)) is true',
+    replace: 'and ${ofModel}',
     tests: LEGS,
     by: 'through the index in a large one',
   },

@@ -1,3 +1,4 @@
+import { ANALYSIS_CASES } from './analysis-cases.ts';
 import type { CallOptions, Client } from './client.ts';
 import { bodyOf, textOf } from './client.ts';
 import { makeFolder, upload } from './files.ts';
@@ -20,6 +21,10 @@ export interface Fixture {
   readonly doomedGrant: string;
   readonly link: string;
   readonly doomedLink: string;
+  readonly label: string;
+  readonly doomedLabel: string;
+  readonly rule: string;
+  readonly doomedRule: string;
   /** Somebody who has no grant yet. */
   readonly guest: string;
 }
@@ -38,11 +43,16 @@ export async function newFixture(
     const next = await keeper.call('PUT', `/v1/files/${file.id}/content`, { body });
     versions.push(bodyOf(next, 200, fileSchema).version?.id ?? '');
   }
-  const idOf = async (path: string, json: object) => {
-    const answer = await keeper.call('POST', `/v1/files/${file.id}/${path}`, { json });
+  const make = async (path: string, json: object) => {
+    const answer = await keeper.call('POST', path, { json });
     if (answer.status !== 201) throw new Error(`${path} answered ${answer.status} ${textOf(answer)}`);
     return String(JSON.parse(textOf(answer)).id);
   };
+  const idOf = (path: string, json: object) => make(`/v1/files/${file.id}/${path}`, json);
+  const inDrive = (path: string, json: object) => make(`/v1/drives/${driveId}/${path}`, json);
+  const rule = { label: 'invoice', action: { kind: 'tag', tag: 'bill' } };
+  const field = { type: 'text', description: 'What it is about.' };
+  await keeper.call('PUT', `/v1/drives/${driveId}/fields/subject`, { json: field });
   const grantTo = (id: string) => idOf('grants', { principal: { kind: 'user', id }, role: 'viewer' });
   const thrownAway = async (called: string) => {
     const id = await newFile(called);
@@ -66,6 +76,10 @@ export async function newFixture(
     doomedGrant: await grantTo(guests[1]),
     link: await idOf('links', { mode: 'view' }),
     doomedLink: await idOf('links', { mode: 'view' }),
+    label: await inDrive('labels', { name: `label of ${name}` }),
+    doomedLabel: await inDrive('labels', { name: `doomed label of ${name}` }),
+    rule: await inDrive('rules', rule),
+    doomedRule: await inDrive('rules', rule),
     guest: guests[2],
   };
 }
@@ -208,6 +222,7 @@ export const CASES: Readonly<Record<string, (at: Fixture) => Case>> = {
     '/v1/webhooks',
     { json: { driveId, url: 'https://receiver.example/', events: ['content.repaired'] } },
   ],
+  ...ANALYSIS_CASES,
 };
 
 /** Operations of the storage module that are about nobody's files but the caller's own, or for administrators. */

@@ -1,3 +1,6 @@
+/** The embedding model that is in use: choosing it changes nothing for anybody else. */
+export const MODEL = 'all-MiniLM-L6-v2';
+
 /**
  * What would have an effect for whoever may, by operation. Without these a call would be refused for its body, before
  * anybody asks who sent it.
@@ -15,6 +18,18 @@ export const sensibleBodies: Readonly<Record<string, unknown>> = {
   'PUT /v1/admin/storage/drives/{driveId}/quota': { quotaBytes: 1, quotaEntries: 1 },
   'POST /v1/uploads/{id}/parts': { first: 1, count: 1 },
   'PATCH /v1/webhooks/{id}': { active: false },
+  'POST /v1/ask': { question: 'What is there to see?' },
+  'POST /v1/files/{id}/analysis': { stages: ['text', 'vectors', 'steps'] },
+  'PUT /v1/files/{id}/categories/{label}': { correct: false },
+  'POST /v1/drives/{driveId}/labels': { name: 'planted', description: 'Everything.' },
+  'PATCH /v1/drives/{driveId}/labels/{labelId}': { name: 'taken over', examples: [] },
+  'POST /v1/drives/{driveId}/rules': { label: 'invoice', action: { kind: 'tag', tag: 'planted' } },
+  'PATCH /v1/drives/{driveId}/rules/{ruleId}': { enabled: false },
+  'PUT /v1/drives/{driveId}/fields/{name}': { type: 'number', description: 'Of theirs.' },
+  'PUT /v1/drives/{driveId}/plugins/{name}': { enabled: true },
+  'PUT /v1/drives/{driveId}/models/{task}': { model: MODEL },
+  'PUT /v1/models/defaults/{task}': { model: MODEL },
+  'POST /v1/batches': { operation: 're-analyse', selection: { query: { q: 'nothing' } } },
 };
 
 /** Headers without which TUS is not spoken to. */

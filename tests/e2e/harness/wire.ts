@@ -159,17 +159,78 @@ export const versionPageSchema = z.strictObject({
   nextCursor: z.string().nullable(),
 });
 
+const place = { start: z.int().nonnegative(), end: z.int().nonnegative() };
+
 export const analysisSchema = z.strictObject({
+  version: z.strictObject({
+    id: z.string(),
+    number: z.int().positive(),
+    sha256: z.string().length(64).nullable(),
+  }),
   status: z.enum(['pending', 'processing', 'ready', 'skipped', 'failed']),
   reason: z.string().min(1).optional(),
+  work: z.strictObject({
+    stages: z.array(z.enum(['text', 'vectors', 'steps'])),
+    priority: z.enum(['interactive', 'batch']),
+    attempts: z.int().nonnegative(),
+    since: z.iso.datetime(),
+    nextAttemptAt: z.iso.datetime().nullable(),
+    leasedUntil: z.iso.datetime().nullable(),
+    givenUp: z.boolean(),
+    explanation: z.string().min(1),
+  }),
+  contentType: z.string().nullable(),
   language: z.string().length(2).nullable(),
-  summary: z.string().nullable(),
+  summary: z
+    .strictObject({
+      text: z.string(),
+      method: z.enum(['extractive', 'abstractive']),
+      sentences: z.array(z.strictObject(place)),
+    })
+    .nullable(),
   keywords: z.array(z.string()).nullable(),
-  categories: z.array(z.strictObject({ label: z.string(), score: z.number() })).nullable(),
-  entities: z.array(z.strictObject({ text: z.string(), type: z.string() })).nullable(),
-  metadata: z.record(z.string(), z.union([z.string(), z.number()])),
+  categories: z
+    .array(
+      z.strictObject({
+        label: z.string(),
+        name: z.string(),
+        score: z.number(),
+        source: z.enum(['model', 'user']),
+      }),
+    )
+    .nullable(),
+  entities: z
+    .array(z.strictObject({ type: z.string(), text: z.string(), value: z.string().optional(), ...place }))
+    .nullable(),
+  sentiment: z.strictObject({ sentiment: z.number(), label: z.string() }).nullable(),
+  readingSeconds: z.int().nonnegative().nullable(),
+  fields: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        value: z.string(),
+        number: z.number().nullable(),
+        confidence: z.number(),
+        ...place,
+      }),
+    )
+    .nullable(),
+  metadata: z.record(z.string(), z.unknown()),
   truncated: z.string().optional(),
-  models: z.strictObject({ embedding: z.string().nullable() }),
+  results: z.record(
+    z.string(),
+    z.strictObject({
+      version: z.string(),
+      status: z.enum(['done', 'skipped', 'failed']),
+      reason: z.string().min(1).optional(),
+      output: z.record(z.string(), z.unknown()).optional(),
+      model: z.string().optional(),
+      provider: z.string().optional(),
+    }),
+  ),
+  models: z.strictObject({
+    embedding: z.strictObject({ model: z.string(), provider: z.string().nullable() }).nullable(),
+  }),
 });
 export type Analysis = z.infer<typeof analysisSchema>;
 
@@ -181,18 +242,38 @@ export const searchResultSchema = z.strictObject({
       file: fileSchema,
       score: z.number(),
       snippet: z.string(),
-      highlights: z.array(z.strictObject(span)),
-      match: z.enum(['keyword', 'semantic', 'both']),
-      passage: z.strictObject({ ...span, page: z.int().positive().nullable() }),
+      highlights: z.array(
+        z.strictObject({ ...span, textStart: z.int().nonnegative(), textEnd: z.int().positive() }),
+      ),
+      match: z.enum(['keyword', 'semantic', 'both', 'name']),
+      passage: z.strictObject({ ...span, page: z.int().positive().nullable() }).nullable(),
+      citation: z.strictObject({
+        versionId: z.string(),
+        number: z.int().positive(),
+        sha256: z.string().nullable(),
+        start: z.int().nullable(),
+        end: z.int().nullable(),
+        page: z.int().positive().nullable(),
+      }),
     }),
   ),
   mode: z.enum(['hybrid', 'keyword', 'semantic']),
   degraded: z.boolean(),
+  degradedReason: z.string().optional(),
+  freshness: z.enum(['current', 'pending', 'failed', 'gone']).optional(),
+  corrected: z.strictObject({ from: z.string(), to: z.string() }).optional(),
+  reranked: z.boolean().optional(),
+  facets: z.record(z.string(), z.unknown()).optional(),
+  providers: z.strictObject({
+    embedding: z.array(z.strictObject({ model: z.string(), provider: z.string() })),
+    ranking: z.string().nullable(),
+  }),
   coverage: z.strictObject({
     indexed: z.int().nonnegative(),
     pending: z.int().nonnegative(),
     failed: z.int().nonnegative(),
     skipped: z.int().nonnegative(),
+    reasons: z.array(z.strictObject({ reason: z.string(), count: z.int().positive() })),
   }),
   nextCursor: z.string().nullable(),
 });

@@ -23,11 +23,9 @@ export function createChatModel(providers: Providers): ChatModel {
 async function* piecesOf(provider: Provider, messages: readonly ChatMessage[]): AsyncGenerator<string> {
   const stalled = new AbortController();
   const send: typeof fetch = async (input, init) => {
-    const response = await provider.guard.fetch(
-      String(input),
-      { ...init, signal: stalled.signal },
-      { timeoutMs: provider.timeoutMs },
-    );
+    const response = await provider
+      .guardOf(provider.model)
+      .fetch(String(input), { ...init, signal: stalled.signal }, { timeoutMs: provider.timeoutMs });
     if (response.ok) return response;
     await response.body?.cancel();
     if (response.status === 429 || response.status === 503)

@@ -20,12 +20,13 @@ export function createInferenceEmbedder({ providers, interactiveTimeoutMs }: Inf
   return {
     async embed(texts, options) {
       const interactive = options.priority === 'interactive';
-      const until = Date.now() + (interactive ? interactiveTimeoutMs : BATCH_TIMEOUT_MS);
       const { value, provider } = await providers.ask(
         'feature-extraction',
         options.model,
-        (asked) => embedBy(asked, texts, options, until - Date.now()),
-        { attempts: interactive ? 1 : 2 },
+        (asked, timeoutMs) => embedBy(asked, texts, options, timeoutMs),
+        interactive
+          ? { withinMs: interactiveTimeoutMs, attempts: 1, shareTime: true }
+          : { withinMs: BATCH_TIMEOUT_MS },
       );
       return { ...value, provider };
     },
@@ -39,12 +40,12 @@ async function embedBy(
   { priority, model: wanted, role = priority === 'interactive' ? 'query' : 'document' }: EmbedOptions,
   timeoutMs: number,
 ): Promise<{ model: string; vectors: number[][] }> {
-  if (timeoutMs <= 0) throw new DependencyError(provider.dependency, 'there was no time left to ask');
   let model: string | null = null;
   const send: typeof fetch = async (input, init) => {
     const headers = new Headers(init?.headers);
     headers.set('x-priority', priority);
-    const response = await provider.guard.fetch(String(input), { ...init, headers }, { timeoutMs });
+    const guarded = { timeoutMs, wholeAnswer: true };
+    const response = await provider.guardOf(wanted).fetch(String(input), { ...init, headers }, guarded);
     if (!response.ok) throw await refusal(provider, response);
     model = response.headers.get('x-model');
     return response;
@@ -60,8 +61,23 @@ async function embedBy(
     },
     { retry_on_error: false, fetch: send },
   );
-  const vectors = vectorsSchema.length(texts.length).parse(answer);
-  return { model: model ?? provider.model ?? wanted ?? 'unknown', vectors };
+  const made = model ?? provider.model ?? wanted ?? 'unknown';
+  if (wanted !== undefined && made !== wanted)
+    throw new ModelUnavailableError(`asked for vectors of ${wanted}, got those of another model`);
+  return { model: made, vectors: toVectors(provider, answer, texts.length) };
+}
+
+/** One of length 1 for each text, as long as the others. @throws DependencyError for what is none of that */
+function toVectors({ dependency }: Provider, answer: unknown, count: number): number[][] {
+  const { success, data = [] } = vectorsSchema.length(count).safeParse(answer);
+  const lengths = data.map((values) => Math.hypot(...values));
+  const isWhole = data.every((values) => values.length === data[0]?.length);
+  if (!success || !isWhole || lengths.some((length) => !Number.isFinite(length)))
+    throw new DependencyError(dependency, 'feature extraction answered no vectors of the texts');
+  return data.map((values, at) => {
+    const length = lengths[at] ?? 1;
+    return length === 0 || Math.abs(length - 1) < 1e-4 ? values : values.map((value) => value / length);
+  });
 }
 
 /** What waiting mends is no fault of the texts; a model that is not there may be brought. */

@@ -18,8 +18,8 @@ export function createInferenceReranker({ providers, timeoutMs }: RerankerOption
         const { value, provider } = await providers.ask(
           'text-ranking',
           undefined,
-          (asked) => rankBy(asked, query, texts, timeoutMs),
-          { attempts: 1 },
+          (asked, timeLeftMs) => rankBy(asked, query, texts, timeLeftMs),
+          { withinMs: timeoutMs, attempts: 1, shareTime: true },
         );
         return { scores: value, provider };
       } catch {
@@ -30,7 +30,7 @@ export function createInferenceReranker({ providers, timeoutMs }: RerankerOption
 }
 
 async function rankBy(
-  { guard, url, token, dependency }: Provider,
+  { guardOf, url, token, dependency }: Provider,
   query: string,
   texts: readonly string[],
   timeoutMs: number,
@@ -42,7 +42,7 @@ async function rankBy(
     'x-priority': 'interactive',
   };
   const init = { method: 'POST', headers, body: JSON.stringify({ query, texts }) };
-  const response = await guard.fetch(url, init, { timeoutMs, wholeAnswer: true });
+  const response = await guardOf(undefined).fetch(url, init, { timeoutMs, wholeAnswer: true });
   if (response.status === 503 || response.status === 404)
     throw new ModelUnavailableError(`text ranking answered ${response.status}`);
   if (!response.ok) throw new DependencyError(dependency, `text ranking answered ${response.status}`);

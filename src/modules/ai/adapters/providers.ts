@@ -12,8 +12,11 @@ export interface Provider {
   /** Of one model, where the provider has several. */
   endpointOf(model: string | undefined): string;
   readonly timeoutMs: number;
+  /** True when the time-out is the operator's word, which is not to be exceeded. */
+  readonly hasOwnTimeout: boolean;
   readonly token: () => Promise<string | undefined>;
-  readonly guard: Dependency;
+  /** Of one model: a model that cannot be loaded says nothing about the others of the same provider. */
+  guardOf(model: string | undefined): Dependency;
 }
 
 export interface Providers {
@@ -22,14 +25,22 @@ export interface Providers {
   /**
    * Asks one after the other until one answers; the name of that one comes with its answer. A call that failed for a
    * passing reason is repeated once before the next one is asked: inference changes nothing, so it is repeatable.
-   * @throws ModelUnavailableError, DependencyError of the last one
+   * `withinMs` is for all of them together; each call gets its share of what is left.
+   * @throws ModelUnavailableError, DependencyError of the last one that waiting may mend, else what the last one threw
    */
   ask<T>(
     task: ProviderTask,
     model: string | undefined,
-    call: (provider: Provider) => Promise<T>,
-    options?: { readonly attempts?: number },
+    call: (provider: Provider, timeoutMs: number) => Promise<T>,
+    options: AskOptions,
   ): Promise<{ readonly value: T; readonly provider: string }>;
+}
+
+export interface AskOptions {
+  readonly withinMs: number;
+  readonly attempts?: number;
+  /** Nobody gets all the time while others are left to be asked: for whoever would rather have another answer than wait. */
+  readonly shareTime?: boolean;
 }
 
 export interface ProvidersOptions {
@@ -39,12 +50,14 @@ export interface ProvidersOptions {
   readonly timeoutMs: number;
   /** Waits between two attempts. */
   readonly pause: (milliseconds: number) => Promise<void>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 const ATTEMPTS = 2;
 const PAUSE_MS = 150;
 
-/** One guard for each provider: a breaker that opened for one task of a provider says nothing about another task. */
+/** Guards are for one task and model of a provider: a breaker that opened for one says nothing about another. */
 export function createProviders(options: ProvidersOptions): Providers {
   const byTask = new Map<ProviderTask, readonly Provider[]>();
   const isListed = new Set(options.configured.filter(({ url }) => url === 'sidecar').map(({ task }) => task));
@@ -61,20 +74,26 @@ export function createProviders(options: ProvidersOptions): Providers {
 
   return {
     of,
-    async ask(task, model, call, { attempts = ATTEMPTS } = {}) {
-      let last: unknown = new ModelUnavailableError(`nothing is configured for ${task}`);
-      for (const provider of of(task, model)) {
+    async ask(task, model, call, { withinMs, attempts = ATTEMPTS, shareTime = false }) {
+      const until = options.now() + withinMs;
+      const asked = of(task, model);
+      let fault: unknown = new ModelUnavailableError(`nothing is configured for ${task}`);
+      for (const [at, provider] of asked.entries()) {
         for (let attempt = 1; attempt <= attempts; attempt += 1) {
+          const left = until - options.now();
+          if (left <= 0) throw fault;
+          const share = shareTime && !provider.hasOwnTimeout ? left / (asked.length - at) : left;
+          const timeoutMs = provider.hasOwnTimeout ? Math.min(share, provider.timeoutMs) : share;
           try {
-            return { value: await call(provider), provider: provider.name };
+            return { value: await call(provider, Math.ceil(timeoutMs)), provider: provider.name };
           } catch (error) {
-            last = error;
+            if (at === 0 || isMendedByWaiting(error) || !isMendedByWaiting(fault)) fault = error;
             if (!isPassing(error) || attempt === attempts) break;
             await options.pause(PAUSE_MS * attempt);
           }
         }
       }
-      throw last;
+      throw fault;
     },
   };
 }
@@ -82,6 +101,8 @@ export function createProviders(options: ProvidersOptions): Providers {
 function toProvider(config: ProviderConfig, options: ProvidersOptions): Provider {
   const { name, task, model, token } = config;
   const isSidecar = config.url === 'sidecar';
+  const dependency = isSidecar ? 'sidecar' : 'provider';
+  const guards = new Map<string, Dependency>();
   const timeoutMs = config.timeoutMs ?? options.timeoutMs;
   const url = isSidecar ? new URL(`/v1/models/${task}`, options.sidecarUrl).href : config.url;
   return {
@@ -90,12 +111,20 @@ function toProvider(config: ProviderConfig, options: ProvidersOptions): Provider
     model,
     timeoutMs,
     url,
-    dependency: isSidecar ? 'sidecar' : 'provider',
+    dependency,
     endpointOf: (wanted) => (isSidecar && wanted !== undefined ? `${url}/${wanted}` : url),
     token: isSidecar ? options.sidecarToken : async () => token,
-    guard: createDependency(isSidecar ? 'sidecar' : 'provider', { timeoutMs }),
+    hasOwnTimeout: config.timeoutMs !== undefined,
+    guardOf(wanted = '') {
+      const guard = guards.get(wanted) ?? createDependency(dependency, { timeoutMs });
+      guards.set(wanted, guard);
+      return guard;
+    },
   };
 }
+
+const isMendedByWaiting = (error: unknown): boolean =>
+  error instanceof ModelUnavailableError || error instanceof DependencyError;
 
 /** What a second attempt may mend: no connection, a fault of the other side. Not: no such model, no room, too slow. */
 function isPassing(error: unknown): boolean {

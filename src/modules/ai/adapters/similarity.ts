@@ -9,6 +9,7 @@ export function createSimilarity(embedder: Embedder): Similarity {
         embedder.embed([question], { priority: 'interactive' }),
         embedder.embed(texts, { priority: 'interactive', role: 'document' }),
       ]);
+      if (asked.model !== compared.model) return undefined;
       const wanted = asked.vectors[0] ?? [];
       return compared.vectors.map((vector) =>
         vector.reduce((sum, value, at) => sum + value * (wanted[at] ?? 0), 0),

@@ -11,13 +11,14 @@ import {
   timestampSchema,
   versionIdSchema,
 } from '../../../contracts/storage.ts';
-import { STAGES } from '../../../core/database/schema/ai.ts';
 
 export const fileParamsSchema = z.object({ id: fileIdSchema });
 
 /** Of an older version; without it the current one. */
 export const versionQuerySchema = z.object({ versionId: versionIdSchema.optional() });
 
+/** What is done with a version, in this order: it is read, its vectors are made, the analysis steps run. */
+export const STAGES = ['text', 'vectors', 'steps'] as const;
 const stageSchema = z.enum(STAGES);
 
 /** Nothing said: all of it. */

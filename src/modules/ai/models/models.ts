@@ -26,7 +26,16 @@ export const modelChoiceSchema = z
     /** `drive`: chosen there. `deployment`: what holds for all that have not chosen. */
     chosenBy: z.enum(['drive', 'deployment']),
     next: z
-      .object({ model: modelIdSchema, versionsLeft: z.int().nonnegative(), versions: z.int().nonnegative() })
+      .object({
+        model: modelIdSchema,
+        /** That still get its vectors; at 0 it takes over, unless it failed for more of them than it worked for. */
+        versionsLeft: z.int().nonnegative(),
+        /** That it was given up for, after several attempts; they are not waited for. */
+        versionsFailed: z.int().nonnegative(),
+        versions: z.int().nonnegative(),
+        /** Why it goes no further, as far as anything is known to be in its way. */
+        waitsFor: z.string().nullable(),
+      })
       .nullable(),
   })
   .openapi('ModelChoice');

@@ -4,12 +4,20 @@ import { modelIdSchema, modelTaskSchema } from '../../../contracts/sidecar.ts';
 export const providerTaskSchema = z.enum([...modelTaskSchema.options, 'chat-completion']);
 export type ProviderTask = z.infer<typeof providerTaskSchema>;
 
+/** Credentials in it would stand in the messages of whatever goes wrong with it. */
+const urlSchema = z
+  .url({ protocol: /^https?$/ })
+  .refine(
+    (url) => !/^https?:\/\/[^/?#]*@/i.test(url),
+    'must not have credentials in it: they go into `token`',
+  );
+
 /** A provider is a URL that takes a task in Hugging Face's inference format: the sidecar, an endpoint, a hosted API. */
 export const providerSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'must be a short name in lower case'),
   task: providerTaskSchema,
   /** `sidecar` stands for the sidecar's place in the order; without it, the sidecar comes last. */
-  url: z.union([z.literal('sidecar'), z.url({ protocol: /^https?$/ })]),
+  url: z.union([z.literal('sidecar'), urlSchema]),
   token: z.string().min(1).optional(),
   /** Of vectors: the id of the model, as the sidecar would name it. Of chat: what the API calls it. */
   model: z.string().min(1).max(200).optional(),

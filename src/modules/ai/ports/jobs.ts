@@ -103,8 +103,11 @@ export interface JobRepository {
   /** The first chunks that have no vector of this model yet; of no model, the first ones. */
   unembedded(job: Job, model: string | null, limit: number): Promise<UnembeddedChunk[]>;
   saveVectors(job: Job, model: string, vectors: readonly ChunkVector[]): Promise<void>;
-  /** All vectors are saved. `provider`: who made them; undefined when there was nothing to make. */
-  completeVectors(job: Job, model: string | null, provider: string | undefined): Promise<void>;
+  /**
+   * All vectors of the model are saved, from now on they answer. `provider`: who made them; undefined when there was
+   * nothing to make. @returns false when the job is lost, or another model has taken over meanwhile
+   */
+  completeVectors(job: Job, model: string | null, provider: string | undefined): Promise<boolean>;
 
   stepInput(job: Job, maxChunks: number): Promise<StepInput | undefined>;
   /** Ready. With `results` they take the place of those before, and rules that they reach are asked for. */

@@ -1,4 +1,4 @@
-import type { STAGES } from '../../../core/database/schema/ai.ts';
+import type { STAGES } from '../models/analysis.ts';
 
 export type Stage = (typeof STAGES)[number];
 

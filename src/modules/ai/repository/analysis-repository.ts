@@ -4,9 +4,8 @@ import { documentMetadataSchema } from '../../../contracts/sidecar.ts';
 import { analysisStatusSchema } from '../../../contracts/storage.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { idToUuid, uuidToId } from '../../../core/database/columns.ts';
-import { STAGES } from '../../../core/database/schema/ai.ts';
 import { rankOn, visibleFiles } from '../../../core/database/schema/published.ts';
-import { stepsSchema } from '../models/analysis.ts';
+import { STAGES, stepsSchema } from '../models/analysis.ts';
 import type { AnalysisRepository, NoVersion, StoredWork } from '../ports/analyses.ts';
 import { requestedWork } from './work.ts';
 
@@ -28,13 +27,17 @@ const target = (userId: string, fileId: string, versionId: string | undefined): 
     and v.version_id = ${versionId === undefined ? sql`visible.version_id` : uuid(versionId)}
   where visible.file_id = ${uuid(fileId)}`;
 
+/** What its drive has not defined, or has switched off, is not shown. */
+const driveOf = (fileId: string): SQL =>
+  sql`(select f.drive_id from storage.file_facts f where f.file_id = ${uuid(fileId)})`;
+
 export function createAnalysisRepository(db: Database): AnalysisRepository {
   return {
     async find(userId, fileId, versionId) {
       const [found, categories, fields] = await db.batch([
         db.execute(sql`
           select t.is_file, t.version_id, t.number, t.sha256, t.created_at, ${WORK}, a.content_type, a.language,
-            coalesce(a.metadata, '{}') as metadata, coalesce(a.results, '{}') as results, a.truncated,
+            coalesce(a.metadata, '{}') as metadata, ai.shown_results(coalesce(a.results, '{}'), ${driveOf(fileId)}) as results, a.truncated,
             a.embedding_model, a.embedding_provider, coalesce(a.chunk_count, 0) as chunk_count
           from (${target(userId, fileId, versionId)}) t left join ai.analyses a on a.version_id = t.version_id`),
         db.execute(sql`
@@ -43,7 +46,9 @@ export function createAnalysisRepository(db: Database): AnalysisRepository {
           where t.version_id is not null order by c.score desc, c.name`),
         db.execute(sql`
           select f.name, f.value, f.number, f.confidence::float8 as confidence, f.start_offset as start, f.end_offset as "end"
-          from (${target(userId, fileId, versionId)}) t join ai.field_values f on f.version_id = t.version_id order by f.name`),
+          from (${target(userId, fileId, versionId)}) t join ai.field_values f on f.version_id = t.version_id
+          where f.name in (select d.name from ai.fields d where d.drive_id = ${driveOf(fileId)})
+            and ai.shown_results('{"fields":1}', ${driveOf(fileId)}) <> '{}' order by f.name`),
       ]);
       const row = versionIn(found.rows);
       if (typeof row === 'string') return row;

@@ -1,7 +1,8 @@
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../core/database/client.ts';
 import { uuidToId } from '../../../core/database/columns.ts';
-import { analyses, cursors, STAGES } from '../../../core/database/schema/ai.ts';
+import { analyses, cursors } from '../../../core/database/schema/ai.ts';
+import { STAGES } from '../models/analysis.ts';
 import type { Job, JobRepository } from '../ports/jobs.ts';
 import { CURSOR, recordEvents } from './job-events.ts';
 import { holds, isOurs } from './job-lease.ts';

@@ -14,7 +14,7 @@ const CHOICES = 8;
  */
 export const likeWordsOf = (scope: SearchScope, words: readonly string[]): SQL => sql`
   with asked as materialized (
-    select word from unnest(${sql.param([...words])}::text[]) word
+    select word, coalesce((ts_lexize('english_stem', word))[1], word) as stem from unnest(${sql.param([...words])}::text[]) word
   ), scope as materialized (${scopeOf(scope, { with: 'anything' })}), passage as materialized (
     select c.version_id, c.index, c.lexemes
     from scope join ai.chunks c on c.version_id = scope.version_id and scope.chunk_count > 0 limit ${PASSAGES}
@@ -26,12 +26,12 @@ export const likeWordsOf = (scope: SearchScope, words: readonly string[]): SQL =
       select l.lexeme, false as from_name from passage, unnest(passage.lexemes) l
       union all
       select l.lexeme, true from named, unnest(storage.name_words(named.name)) l
-    ) spoken where char_length(lexeme) between (select min(char_length(word)) - 3 from asked) and (select max(char_length(word)) + 3 from asked)
+    ) spoken where char_length(lexeme) between (select min(char_length(stem)) - 3 from asked) and (select max(char_length(stem)) + 3 from asked)
   ), near as (
     select asked.word, v.lexeme, v.from_name,
-      row_number() over (partition by asked.word order by similarity(v.lexeme, asked.word) desc, v.lexeme) as place
-    from asked join vocabulary v on similarity(v.lexeme, asked.word) >= ${LEAST_SIMILARITY}::float8
-      and abs(char_length(v.lexeme) - char_length(asked.word)) <= 3
+      row_number() over (partition by asked.word order by similarity(v.lexeme, asked.stem) desc, v.lexeme) as place
+    from asked join vocabulary v on similarity(v.lexeme, asked.stem) >= ${LEAST_SIMILARITY}::float8
+      and abs(char_length(v.lexeme) - char_length(asked.stem)) <= 3
   )
   select near.word, near.lexeme, case when near.from_name
     then (select named.name from named where near.lexeme = any(tsvector_to_array(storage.name_words(named.name))) limit 1)

@@ -74,25 +74,31 @@ const selectSimilar = (userId: string, fileId: string, { limit, minScore }: Simi
     where v.version_id is not null and v.file_id <> self.file_id
   ), same as materialized (
     select f.version_id from self join storage.version_facts f on f.sha256 = self.sha256
-  ), by_vector as (
-    select visible.file_id, 1 - (d.embedding <=> self.embedding) as cosine
+  ), by_vector as materialized (
+    select visible.file_id, visible.version_id, 1 - (d.embedding <=> self.embedding) as cosine
     from self cross join visible join ai.document_vectors d on d.version_id = visible.version_id and d.model = self.model
-  ), by_words as (
-    select visible.file_id, bit_count((a.simhash # self.simhash)::bit(64)) as distance
+    order by cosine desc limit ${limit}
+  ), candidates as (
+    select file_id, version_id from by_vector where cosine >= least(${minScore}::float8, ${NEAR_COSINE})
+    union
+    select visible.file_id, visible.version_id
     from self cross join visible join ai.analyses a on a.version_id = visible.version_id
-    where a.simhash is not null and self.simhash is not null
+    where bit_count((a.simhash # self.simhash)::bit(64)) <= ${NEAR_DISTANCE}
+    union
+    select visible.file_id, visible.version_id from visible join same on same.version_id = visible.version_id
   ), compared as (
-    select visible.file_id, by_vector.cosine, by_words.distance,
-      visible.version_id in (select same.version_id from same) as identical
-    from visible left join by_vector on by_vector.file_id = visible.file_id
-      left join by_words on by_words.file_id = visible.file_id
+    select c.file_id, 1 - (d.embedding <=> self.embedding) as cosine,
+      bit_count((a.simhash # self.simhash)::bit(64)) as distance,
+      c.version_id in (select same.version_id from same) as identical
+    from self cross join candidates c
+      left join ai.analyses a on a.version_id = c.version_id
+      left join ai.document_vectors d on d.version_id = c.version_id and d.model = self.model
   ), judged as (
     select file_id, distance,
       case when identical then 'identical'
         when distance <= ${NEAR_DISTANCE} or cosine >= ${NEAR_COSINE} then 'near-duplicate' else 'similar' end as kind,
       case when identical then 1 else coalesce(cosine, 1 - distance / 64.0) end as score
     from compared
-    where identical or distance <= ${NEAR_DISTANCE} or cosine >= least(${minScore}::float8, ${NEAR_COSINE})
   )
   select file_id, kind, score, distance from judged
   order by array_position('{identical,near-duplicate,similar}'::text[], kind), score desc, file_id limit ${limit}`;

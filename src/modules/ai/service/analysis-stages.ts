@@ -24,17 +24,21 @@ export async function analyse(
   mayContinue: () => boolean,
 ): Promise<End> {
   const { jobs, storage } = dependencies;
-  const source = await storage.versionSource(job.versionId);
-  if (source === undefined) return endWithoutContent(dependencies, job);
+  let source: VersionSource | undefined;
   for (const stage of job.todo) {
     const held = await jobs.renew(job, LEASE_SECONDS);
     if (held === 'lost') return 'lost';
     if (held === 'give_way' || !mayContinue()) return 'paused';
+    if (stage === 'vectors') {
+      const interruption = await embedChunks(dependencies, job, mayContinue);
+      if (interruption !== undefined) return interruption;
+      continue;
+    }
+    // Vectors are made of what was read; what is in the trash meanwhile gets them too.
+    source ??= await storage.versionSource(job.versionId);
+    if (source === undefined) return endWithoutContent(dependencies, job);
     if (stage === 'steps') return runSteps(dependencies, job, source);
-    const end =
-      stage === 'text'
-        ? await readText(dependencies, job, source)
-        : await embedChunks(dependencies, job, mayContinue);
+    const end = await readText(dependencies, job, source);
     if (end !== undefined) return end;
   }
   await jobs.finish(job);

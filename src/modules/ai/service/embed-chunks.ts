@@ -1,4 +1,5 @@
-import type { Job } from '../ports/jobs.ts';
+import { describeError } from '../../../core/telemetry/logger.ts';
+import type { EmbeddingModels, Job } from '../ports/jobs.ts';
 import { type AnalysisDependencies, LEASE_SECONDS } from './analysis-dependencies.ts';
 
 const CHUNKS_EMBEDDED_AT_ONCE = 64;
@@ -6,30 +7,41 @@ const CHUNKS_EMBEDDED_AT_ONCE = 64;
 type Interruption = 'lost' | 'paused';
 
 /**
- * Vectors of the model in use and of the one that is to come. Carries on where an earlier attempt stopped; undefined
- * when all are there.
+ * Vectors of the model in use, and then of the one that is to come. Carries on where an earlier attempt stopped;
+ * undefined when all are there. Where more is to be done than that, the next model is not waited for: whoever lacks its
+ * vectors is asked for them again (service/models.ts).
  */
 export async function embedChunks(
   dependencies: AnalysisDependencies,
   job: Job,
   mayContinue: () => boolean,
 ): Promise<Interruption | undefined> {
-  const { jobs } = dependencies;
-  let chosen = await jobs.embeddingModels(job);
-  if (chosen.current === null) {
-    await chooseModel(dependencies, job);
-    chosen = await jobs.embeddingModels(job);
+  const { jobs, logger } = dependencies;
+  const { current, next } = await chosenModels(dependencies, job);
+  const made = current === null ? undefined : await embedWith(dependencies, job, current, mayContinue);
+  if (made === 'lost' || made === 'paused') return made;
+  const complete = () => jobs.completeVectors(job, current, made?.provider);
+  const isForTheNext = job.todo.length === 1;
+  if (next === null || !isForTheNext) {
+    // It is begun anew with the model that has taken over.
+    if (!(await complete())) return 'paused';
+    if (next === null) return undefined;
   }
-  const { current, next } = chosen;
-  let provider: string | undefined;
-  for (const model of new Set([current, next])) {
-    if (model === null) continue;
-    const made = await embedWith(dependencies, job, model, mayContinue);
-    if (made === 'lost' || made === 'paused') return made;
-    if (model === current) provider = made.provider;
+  try {
+    const end = await embedWith(dependencies, job, next, mayContinue);
+    if (end === 'lost' || end === 'paused') return end;
+  } catch (error) {
+    if (isForTheNext) throw error;
+    logger.warn('no vectors of the next model yet', { model: next, error: describeError(error) });
   }
-  await jobs.completeVectors(job, current, provider);
-  return undefined;
+  return (await complete()) ? undefined : 'paused';
+}
+
+async function chosenModels(dependencies: AnalysisDependencies, job: Job): Promise<EmbeddingModels> {
+  const chosen = await dependencies.jobs.embeddingModels(job);
+  if (chosen.current !== null) return chosen;
+  await chooseModel(dependencies, job);
+  return dependencies.jobs.embeddingModels(job);
 }
 
 /** Nobody has chosen one: whatever answers becomes the deployment's, unless another worker was faster. */

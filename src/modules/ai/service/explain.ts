@@ -4,11 +4,11 @@ import type { FileStanding } from '../ports/search.ts';
 import { fuse } from './fusion.ts';
 import { parseQuery } from './query-language.ts';
 import { queryVectors } from './query-vectors.ts';
-import type { SearchDependencies } from './search.ts';
+import type { SearchParts } from './search-parts.ts';
 
 /** Why a file is, or is not, in the answer to a query. Of what the caller may not see it says what it says of nothing. */
 export async function explain(
-  dependencies: SearchDependencies,
+  dependencies: SearchParts,
   userId: string,
   { q, mode, fileId, filters }: ExplainRequest,
 ): Promise<SearchExplanation> {

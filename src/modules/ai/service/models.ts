@@ -58,8 +58,8 @@ export function createModelService({ server, choices, wakeUp }: ModelDependencie
     if (model.task !== task) throw aiError('model_of_another_task', { detail: `${id} does ${model.task}.` });
     if (model.dimensions !== null) await choices.addSpace(id, model.dimensions);
     await choices.choose(principal.userId, drive, task, id);
-    // Whatever happens to it afterwards: it is on its way into memory when the first vectors are asked for.
-    await server.command(id, 'warm');
+    // Whatever becomes of this: whoever asks for the first vectors brings it into memory too.
+    await server.command(id, 'warm').catch(() => undefined);
     await wakeUp();
     return choices.choices(drive);
   }

@@ -1,16 +1,8 @@
 import { modelIdSchema } from '../../../contracts/sidecar.ts';
-import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
+import { describeError } from '../../../core/telemetry/logger.ts';
 import type { DegradedReason } from '../models/search.ts';
-import type { ModelInUse, QueryVector, SearchRepository } from '../ports/search.ts';
-
-export interface QueryVectorDependencies {
-  readonly repository: Pick<SearchRepository, 'modelsInUse'>;
-  /** Without a model: whatever the model server has by default. */
-  readonly embedQuery: (query: string, model?: string) => Promise<QueryVector>;
-  /** False: search goes by keyword for this user, as if there were no model. */
-  readonly semanticSearchIsOn: (userId: string) => Promise<boolean>;
-  readonly logger: Logger;
-}
+import type { ModelInUse, QueryVector } from '../ports/search.ts';
+import type { SearchParts } from './search-parts.ts';
 
 export interface QueryVectors {
   readonly vectors: readonly QueryVector[];
@@ -23,7 +15,7 @@ const MOST_MODELS = 4;
 
 /** A vector of the query for each model that the caller's drives search with. Search answers without one rather than not at all. */
 export async function queryVectors(
-  { repository, embedQuery, semanticSearchIsOn, logger }: QueryVectorDependencies,
+  { repository, embedQuery, semanticSearchIsOn, logger }: Omit<SearchParts, 'reranker' | 'storage'>,
   userId: string,
   meaning: string,
 ): Promise<QueryVectors> {

@@ -12,7 +12,7 @@ import { correct, doubtfulWords } from './correction.ts';
 import { byRank, type Fused, fuse } from './fusion.ts';
 import { parseQuery } from './query-language.ts';
 import { type QueryVectors, queryVectors } from './query-vectors.ts';
-import type { SearchDependencies } from './search.ts';
+import type { SearchParts } from './search-parts.ts';
 
 /** A whole answer: the order of its files, and what it says besides. Its pages are parts of it. */
 export interface Ranking {
@@ -33,11 +33,7 @@ type Question = Omit<SearchRequest, 'limit' | 'cursor'>;
 
 const RERANKED = 50;
 
-export async function rank(
-  dependencies: SearchDependencies,
-  userId: string,
-  question: Question,
-): Promise<Ranking> {
+export async function rank(dependencies: SearchParts, userId: string, question: Question): Promise<Ranking> {
   const scope: SearchScope = { userId, filters: question.filters ?? {} };
   const first = await attempt(dependencies, scope, question, question.q);
   const second = await withoutSlips(dependencies, scope, question, first);
@@ -69,7 +65,7 @@ export async function rank(
 }
 
 async function attempt(
-  dependencies: SearchDependencies,
+  dependencies: SearchParts,
   scope: SearchScope,
   { mode, freshness }: Pick<Question, 'mode' | 'freshness'>,
   query: string,
@@ -94,7 +90,7 @@ function answeredMode({ mode }: Question, terms: QueryTerms, { vectors }: QueryV
 
 /** Where no word of the query is anywhere, it may be misspelt: then what the files have instead is looked for. */
 async function withoutSlips(
-  dependencies: SearchDependencies,
+  dependencies: SearchParts,
   scope: SearchScope,
   question: Question,
   { terms, found }: Attempt,
@@ -109,7 +105,7 @@ async function withoutSlips(
 }
 
 async function facetsOf(
-  { repository }: SearchDependencies,
+  { repository }: SearchParts,
   scope: SearchScope,
   { facets }: Question,
   terms: QueryTerms,
@@ -121,7 +117,7 @@ async function facetsOf(
 
 /** The best ones in the order of a ranking model, ahead of the others. Without such a model the order stays. */
 async function rerank(
-  { repository, reranker, logger }: SearchDependencies,
+  { repository, reranker, logger }: SearchParts,
   terms: QueryTerms,
   list: readonly Fused[],
 ): Promise<{ list: Fused[]; provider: string } | undefined> {

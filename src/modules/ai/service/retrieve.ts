@@ -3,17 +3,14 @@ import { byPassage, fuse } from './fusion.ts';
 import { unmark } from './highlights.ts';
 import { parseQuery } from './query-language.ts';
 import { queryVectors } from './query-vectors.ts';
-import type { SearchDependencies } from './search.ts';
+import type { SearchParts } from './search-parts.ts';
 
 /** A document that answers may answer in several places. */
 const PASSAGES_PER_FILE = 3;
 
 /** The best passages themselves, for whoever answers from them; what search finds, several of a file. */
 export function createRetriever(
-  dependencies: Pick<
-    SearchDependencies,
-    'repository' | 'embedQuery' | 'semanticSearchIsOn' | 'storage' | 'logger'
-  >,
+  dependencies: Pick<SearchParts, 'repository' | 'embedQuery' | 'semanticSearchIsOn' | 'storage' | 'logger'>,
 ): Retriever {
   const { repository, storage } = dependencies;
   return {

@@ -1,11 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { File } from '../../../contracts/storage.ts';
+import { createMemoryCache } from '../../../core/cache/memory-cache.ts';
 import { createLogger } from '../../../core/telemetry/logger.ts';
+import { createSeal } from '../adapters/signed-cursor.ts';
 import { searchQuerySchema } from '../models/search.ts';
-import { type Candidate, MARK_END, MARK_START, type SearchRepository } from '../ports/search.ts';
+import {
+  type Candidate,
+  MARK_END,
+  MARK_START,
+  type Reranker,
+  type SearchRepository,
+} from '../ports/search.ts';
+import { createAnswerPages } from './answer-pages.ts';
 import { fuse } from './fusion.ts';
-import { createSearchService, unmark } from './search.ts';
+import { unmark } from './highlights.ts';
+import { createSearchService } from './search.ts';
 
 const candidate = (file: number, score: number): Candidate => ({
   fileId: `file_${file}`,
@@ -81,7 +91,7 @@ test('marks become offsets of the words in the snippet', () => {
       const text = all.map(({ word: piece, marked }) =>
         marked ? `${MARK_START}${piece}${MARK_END}` : piece,
       );
-      const { snippet, highlights } = unmark(text.join(''));
+      const { text: snippet, spans: highlights } = unmark(text.join(''));
       expect(snippet).toBe(all.map(({ word: piece }) => piece).join(''));
       expect(highlights.map(({ start, end }) => snippet.slice(start, end))).toEqual(
         all.filter(({ marked }) => marked).map(({ word: piece }) => piece),
@@ -117,31 +127,54 @@ describe('searching', () => {
     createdAt: '2026-01-01T00:00:00.000Z',
     updatedAt: '2026-01-01T00:00:00.000Z',
   });
-  const coverage = { indexed: 3, pending: 0, failed: 0, skipped: 0 };
+  const coverage = { indexed: 3, pending: 0, failed: 0, skipped: 0, reasons: [] };
   const caller = { userId: 'usr_1', credential: 'x', address: null };
 
+  const unused = () => Promise.reject(new Error('not asked for'));
   const repository: SearchRepository = {
-    search: async (_user, _query, { keyword, vector }) => ({
+    modelsInUse: async () => [],
+    search: async (_scope, _terms, { keyword, vectors }) => ({
       keyword: keyword ? [candidate(1, 3), candidate(2, 2), candidate(3, 1)] : [],
-      semantic: vector ? [candidate(3, 0.9)] : [],
+      semantic: vectors.length > 0 ? [candidate(3, 0.9)] : [],
+      names: [],
       coverage,
+      freshness: undefined,
     }),
-    passages: async (_query, hits) =>
+    passages: async (_terms, hits) =>
       hits.map(({ versionId, index }) => ({
         versionId,
         index,
-        start: 0,
-        end: 1,
+        start: 100,
+        end: 104,
         page: null,
-        marked: 'text',
+        marked: `t${MARK_START}ex${MARK_END}t`,
       })),
+    versions: async (versionIds) => versionIds.map((versionId) => ({ versionId, number: 1, sha256: null })),
+    facets: unused,
+    likeWords: unused,
+    matching: unused,
+    standing: unused,
   };
-  const create = (shown: File[], embed: () => Promise<number[]> = async () => [1], isOn = true) =>
+  const create = (
+    shown: File[],
+    embed: () => Promise<number[]> = async () => [1],
+    isOn = true,
+    cache = createMemoryCache(() => 0),
+    reranker: Reranker = { rank: async () => undefined },
+  ) =>
     createSearchService({
       repository,
-      embedQuery: async () => ({ model: 'm', values: await embed() }),
+      embedQuery: async () => ({ model: 'm', provider: 'p', values: await embed() }),
       semanticSearchIsOn: async () => isOn,
-      storage: { events: async () => [], versionSource: async () => undefined, files: async () => shown },
+      storage: {
+        events: async () => [],
+        versionSource: async () => undefined,
+        files: async () => shown,
+        applyRule: unused,
+      },
+      reranker,
+      pages: createAnswerPages({ cache, seal: createSeal('secret') }),
+      newToken: () => 'answer',
       logger: createLogger('silent', {}),
     });
   const ask = (mode: 'hybrid' | 'keyword' | 'semantic') => ({ q: 'x', mode, limit: 10 });
@@ -164,15 +197,84 @@ describe('searching', () => {
     expect(answer.items.map((hit) => hit.file.id)).toEqual(['file_1']);
   });
 
-  test('pages end where the next begins', async () => {
-    const service = create([file(1), file(2), file(3)]);
-    const first = await service.search(caller, { ...ask('keyword'), limit: 2 });
-    const rest = await service.search(caller, {
-      ...ask('keyword'),
-      limit: 2,
-      cursor: Number(first.nextCursor),
-    });
+  const all = [file(1), file(2), file(3)];
+  const page = { ...ask('keyword'), limit: 2 };
+
+  test.each([
+    ['remembered', () => createMemoryCache(() => 0)],
+    ['forgotten', () => ({ get: async () => undefined, set: async () => {}, delete: async () => {} })],
+  ])('pages end where the next begins, when the answer was %s', async (_, cacheOf) => {
+    const service = create(all, undefined, true, cacheOf());
+    const first = await service.search(caller, page);
+    const rest = await service.search(caller, { ...page, cursor: first.nextCursor ?? '' });
     expect([...first.items, ...rest.items].map((hit) => hit.file.id)).toEqual(['file_1', 'file_2', 'file_3']);
     expect(rest.nextCursor).toBeNull();
+  });
+
+  test('a page is filled with what comes behind files that have gone', async () => {
+    const answer = await create([file(2), file(3)]).search(caller, page);
+    expect(answer.items.map((hit) => hit.file.id)).toEqual(['file_2', 'file_3']);
+  });
+
+  test('a cursor that was changed, or is of somebody else or another search, is refused', async () => {
+    const service = create(all);
+    const cursor = (await service.search(caller, page)).nextCursor ?? '';
+    const refusal = (who: typeof caller, request: Parameters<typeof service.search>[1]) =>
+      service.search(who, request).then(
+        () => 'answered',
+        (error) => error.code,
+      );
+    const [mac = '', body = ''] = cursor.split('.');
+    for (const bad of [
+      'x',
+      '.',
+      '1',
+      `${mac}.`,
+      `${mac}.${body}A`,
+      `A${mac.slice(1)}.${body}`,
+      `${body}.${mac}`,
+      '\u0000.é',
+    ])
+      expect(await refusal(caller, { ...page, cursor: bad }), bad).toBe('invalid_request');
+    expect(await refusal({ ...caller, userId: 'usr_2' }, { ...page, cursor })).toBe('invalid_request');
+    expect(await refusal(caller, { ...page, q: 'y', cursor })).toBe('invalid_request');
+    expect(await refusal(caller, { ...page, filters: { tag: ['a'] }, cursor })).toBe('invalid_request');
+    expect(await refusal(caller, { ...page, cursor })).toBe('answered');
+  });
+
+  test('highlights say where they stand in the snippet and in the text', async () => {
+    const { items } = await create(all).search(caller, page);
+    expect(items[0]).toMatchObject({
+      snippet: 'text',
+      highlights: [{ start: 1, end: 3, textStart: 101, textEnd: 103 }],
+      citation: { versionId: 'ver_1', number: 1, sha256: null, start: 100, end: 104, page: null },
+    });
+  });
+
+  test('a ranking model decides on the order; without one, or when it fails, the order stays and the answer says so', async () => {
+    const order = async (rank: Reranker['rank']) => {
+      const service = create(all, undefined, true, undefined, { rank });
+      const { items, reranked, providers } = await service.search(caller, {
+        ...ask('keyword'),
+        rerank: true,
+      });
+      return [items.map((hit) => hit.file.id), reranked, providers.ranking];
+    };
+    expect(await order(async () => ({ scores: [-5, 0.5, 7], provider: 'm' }))).toEqual([
+      ['file_3', 'file_2', 'file_1'],
+      true,
+      'm',
+    ]);
+    const asBefore = [['file_1', 'file_2', 'file_3'], false, null];
+    expect(await order(async () => undefined)).toEqual(asBefore);
+    expect(await order(() => Promise.reject(new Error('too slow')))).toEqual(asBefore);
+  });
+
+  test('a query without anything to look for asks no model and is not degraded', async () => {
+    const service = create(all, () => Promise.reject(new Error('asked')));
+    expect(await service.search(caller, { ...ask('semantic'), q: ':*' })).toMatchObject({
+      degraded: false,
+      items: [],
+    });
   });
 });

@@ -1,27 +1,20 @@
-import type { File, StorageClient } from '../../../contracts/storage.ts';
-import type { Logger } from '../../../core/telemetry/logger.ts';
+import type { File } from '../../../contracts/storage.ts';
 import type { ExplainRequest, SearchHit, SearchRequest, SearchResult } from '../models/search.ts';
 import type { SearchExplanation } from '../models/search-explain.ts';
 import type { Caller } from '../ports/caller.ts';
-import type { Passage, QueryVector, Reranker, SearchRepository, VersionFacts } from '../ports/search.ts';
+import type { Passage, VersionFacts } from '../ports/search.ts';
 import { type AnswerPages, goOn, type Place, tailOf } from './answer-pages.ts';
 import { explain } from './explain.ts';
 import type { Fused } from './fusion.ts';
 import { merged, snippetOf, spansOf, unmark } from './highlights.ts';
 import { parseQuery } from './query-language.ts';
 import { type Ranking, rank } from './ranking.ts';
+import type { SearchParts } from './search-parts.ts';
 
-export interface SearchDependencies {
-  readonly repository: SearchRepository;
-  readonly embedQuery: (query: string, model?: string) => Promise<QueryVector>;
-  /** False: search goes by keyword for this user, as if there were no model. */
-  readonly semanticSearchIsOn: (userId: string) => Promise<boolean>;
-  readonly reranker: Reranker;
-  readonly storage: StorageClient;
+export interface SearchDependencies extends SearchParts {
   readonly pages: AnswerPages;
   /** Something that nobody can guess. */
   readonly newToken: () => string;
-  readonly logger: Logger;
 }
 
 export interface SearchService {

@@ -1,4 +1,5 @@
 import { decodeOnly, ImageError } from '../../images.ts';
+import { endWithParent } from '../../process-lifeline.ts';
 import type { PictureMessage, PictureOrder } from './picture.ts';
 import { createRecogniser, type Recogniser } from './recognise.ts';
 import { lookAtPages } from './scanned-pages.ts';
@@ -23,4 +24,4 @@ process.on('message', async ({ job, path, limits, languages }: PictureOrder) => 
   }
   send({ done: true });
 });
-process.on('disconnect', () => process.exit(0));
+endWithParent();

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createWorker, OEM, type Worker } from 'tesseract.js';
 import { confidentText } from './confidence.ts';
 import { languageData } from './language-data.ts';
@@ -31,20 +31,24 @@ export function createRecogniser(languages: readonly string[]): Recogniser {
 
 /** Everything comes from installed packages; with a folder as `langPath` Tesseract.js fetches nothing. */
 async function load(languages: readonly string[]): Promise<Worker> {
+  const files = languages.map(languageData);
+  const [only] = files;
+  if (only !== undefined && files.length === 1) return await start(languages, dirname(only));
   const folder = await mkdtemp(join(tmpdir(), 'acs-ocr-'));
   try {
     // Each language is a package of its own, and Tesseract.js looks for all of them in one folder.
-    for (const language of languages) {
-      const data = languageData(language);
-      await symlink(data, join(folder, basename(data)));
-    }
-    return await createWorker([...languages], OEM.LSTM_ONLY, {
-      langPath: folder,
-      cacheMethod: 'none',
-      // Without it a failure would be thrown where nobody can catch it.
-      errorHandler: () => undefined,
-    });
+    for (const file of files) await symlink(file, join(folder, basename(file)));
+    return await start(languages, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function start(languages: readonly string[], langPath: string): Promise<Worker> {
+  return createWorker([...languages], OEM.LSTM_ONLY, {
+    langPath,
+    cacheMethod: 'none',
+    // Without it a failure would be thrown where nobody can catch it.
+    errorHandler: () => undefined,
+  });
 }
