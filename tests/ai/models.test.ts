@@ -359,6 +359,19 @@ describe('another embedding model for one drive', () => {
     expect(await embeddingOf(user, fresh)).toBe('tiny-48');
   });
 
+  test('is that of files that go there, with everything below a folder', async () => {
+    const user = await ai.newUser();
+    const drive = await ai.storage.newWorkspace([[user, 'owner']]);
+    const folderId = await user.folder('ponds');
+    const id = await user.file('a.txt', 'Herons at a pond.', folderId);
+    await ai.work();
+    await choose('tiny-48', user, `/v1/drives/${drive}/models/${TASK}`);
+    expect((await user.call('PATCH', `/v1/files/${folderId}`, { json: { driveId: drive } })).status).toBe(200);
+    await ai.work();
+    expect(await embeddingOf(user, id)).toBe('tiny-48');
+    expect((await semantic(user)).items).toHaveLength(1);
+  });
+
   test('ends when the drive goes back, in the middle of a change too', async () => {
     const { user, ids } = await library(2);
     const path = `${driveOf(user)}/${TASK}`;
@@ -378,7 +391,7 @@ describe('another embedding model for one drive', () => {
     expect((await semantic(user)).items).toHaveLength(2);
   });
 
-  test('that has all its vectors already is named at once', async () => {
+  test('may change while that of the deployment does', async () => {
     const { user, ids } = await library(2);
     await hold(ids[0] ?? '');
     await choose('tiny-64');

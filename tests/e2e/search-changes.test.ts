@@ -93,6 +93,7 @@ describe.runIf(hasModel)('search follows', () => {
 });
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
+
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
@@ -100,29 +101,37 @@ const PNG = Buffer.from(
 
 describe('a file that cannot be read', () => {
   it.each([
-    ['an image', 'image.png', new Uint8Array(PNG), ['skipped']],
-    ['noise', 'noise.bin', Uint8Array.from({ length: 5_000 }, (_, at) => (at * 7919) % 256), ['skipped']],
-    ['an empty file', 'empty.txt', new Uint8Array(), ['skipped']],
-    ['blanks', 'blank.txt', utf8('  \n\n\t  '), ['skipped']],
+    [
+      'noise',
+      'noise.bin',
+      Uint8Array.from({ length: 5_000 }, (_, at) => (at * 7919) % 256),
+      ['skipped'],
+      'unsupported',
+    ],
+    ['an empty file', 'empty.txt', new Uint8Array(), ['skipped'], 'empty'],
+    ['blanks', 'blank.txt', utf8('  \n\n\t  '), ['skipped'], 'no_text'],
     [
       'an encrypted PDF',
       'locked.pdf',
       new Uint8Array(makePdf({ pages: [['secret']], encrypted: true })),
       ['failed', 'skipped'],
+      'encrypted',
     ],
     [
       'half a PDF',
       'half.pdf',
       new Uint8Array(makePdf({ pages: [['text']] })).slice(0, 120),
       ['failed', 'skipped'],
+      'damaged',
     ],
     [
       'a ZIP that is no document',
       'fake.docx',
       utf8('PK\u0003\u0004 and nothing of use'),
       ['failed', 'skipped'],
+      'damaged',
     ],
-  ] as const)('says why, and is kept all the same: %s', async (_, name, content, outcomes) => {
+  ] as const)('says why, and is kept all the same: %s', async (_, name, content, outcomes, code) => {
     const { api: mine } = await newAccount(api);
     const file = await upload(mine, name, content);
     const { status, reason } = await analysed(mine, file.id);
@@ -131,7 +140,21 @@ describe('a file that cannot be read', () => {
     expect((await getFile(mine, file.id)).analysis).toEqual({ status, reason });
     expect(sha256(new Uint8Array(await download(mine, file.id)))).toBe(sha256(content));
     const { coverage } = await search(mine, 'secret text', { mode: 'keyword' });
-    expect(coverage).toEqual({ indexed: 0, pending: 0, failed: 0, skipped: 0, [status]: 1 });
+    expect(coverage).toEqual({
+      ...{ indexed: 0, pending: 0, failed: 0, skipped: 0, [status]: 1 },
+      reasons: [{ reason: code, count: 1 }],
+    });
+  });
+
+  it('is an image: it is ready with what is known of the picture', async () => {
+    const { api: mine } = await newAccount(api);
+    const file = await upload(mine, 'image.png', new Uint8Array(PNG));
+    expect(await analysed(mine, file.id)).toMatchObject({
+      status: 'ready',
+      contentType: 'image/png',
+      metadata: { image: { width: 1, height: 1 } },
+    });
+    expect(refusal(await mine.call('GET', `/v1/files/${file.id}/text`))).toMatch(/^(200|409 text_not_read)$/);
   });
 
   it('is a folder: it has no analysis', async () => {

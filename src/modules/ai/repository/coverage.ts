@@ -19,7 +19,8 @@ const REASON = sql`
       when reason ilike '%is empty%' then 'empty'
       when reason ilike '%larger%' then 'too_large'
       when reason ilike '%no text%' then 'no_text'
-      when reason ilike '%not a readable%' or reason ilike '%type%' then 'unsupported'
+      when reason ilike '%not a readable%' or reason ilike '%type%' or reason ilike '%known document format%'
+        or reason ilike '%old binary format%' or reason ilike '%a program%' then 'unsupported'
       else 'skipped' end
     else case
       when reason ilike 'waiting for%model%' then 'waiting_model'

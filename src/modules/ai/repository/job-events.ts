@@ -18,6 +18,7 @@ export async function recordEvents(db: Database, events: readonly StorageEvent[]
   const statements = [
     ...(created.length > 0 ? [db.insert(analyses).values(created).onConflictDoNothing()] : []),
     ...readingAgain(db, events),
+    ...movingOver(db, events),
     ...forgetting(db, events),
   ];
   await db.batch([advanceCursor(db, last.cursor), ...statements]);
@@ -50,6 +51,19 @@ function readingAgain(db: Database, events: readonly StorageEvent[]) {
       ? [db.execute(sql`select version_id from ${requestedWork(uuids([...new Set(refused)]), ['text'], 0)}`)]
       : []),
   ];
+}
+
+/** What went to a drive with another embedding model gets its vectors, with everything below it. */
+function movingOver(db: Database, events: readonly StorageEvent[]) {
+  const moved = events.filter(({ type }) => type === 'file.moved' || type === 'file.restored');
+  if (moved.length === 0) return [];
+  const elsewhere = sql`array(
+    select a.version_id from unnest(${uuids([...new Set(moved.map(({ fileId }) => fileId))])}) root (id)
+      cross join lateral storage.subtree(root.id) below
+      join ai.analyses a on a.file_id = below.file_id and a.embedding_model is not null
+      join storage.version_facts v on v.version_id = a.version_id
+    where a.embedding_model <> ai.model_for(v.drive_id, 'feature-extraction'))`;
+  return [db.execute(sql`select version_id from ${requestedWork(elsewhere, ['vectors'], 1)}`)];
 }
 
 /** What storage has deleted for good is forgotten here: chunks and vectors go with their analysis. */
