@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { ObjectRequest } from '../contracts/sidecar.ts';
 import type { ObjectSource } from './object-source.ts';
 import { sidecarError } from './problems.ts';
@@ -27,7 +26,7 @@ export async function downloadObject(
   const limit = AbortSignal.timeout(limitMilliseconds);
   try {
     const pieces = await source(request, AbortSignal.any([signal, limit]));
-    await pipeline(pieces, handle.createWriteStream({ autoClose: false }));
+    await handle.writeFile(pieces);
     return file;
   } catch (error) {
     await file.remove();

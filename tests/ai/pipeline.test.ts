@@ -262,6 +262,7 @@ test('only who may change a file has it done again', async () => {
   expect(await analysisOf(id, viewer)).toMatchObject({ status: 'ready' });
   const asked = await viewer.call('POST', `/v1/files/${id}/analysis`);
   expect([asked.status, asked.body.code]).toEqual([403, 'role_required']);
+  expect(await rowOf(id)).toMatchObject({ run: 1, todo: [] });
 });
 
 test.each([

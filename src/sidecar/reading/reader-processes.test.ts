@@ -131,7 +131,7 @@ it('nothing is left of a sidecar that is killed while it reads', { timeout: 60_0
   const before = new Set(await objects());
   const reading = read('huge.xlsx').catch(() => undefined);
   onTestFinished(() => void reading);
-  await expect.poll(readers, { timeout: 10_000 }).not.toHaveLength(0);
+  await expect.poll(() => readers(), { timeout: 10_000 }).not.toHaveLength(0);
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   sidecar.kill('SIGKILL');
   await expect.poll(() => readers(), { timeout: 3_000 }).toEqual([]);

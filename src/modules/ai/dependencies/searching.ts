@@ -50,7 +50,7 @@ const queryVectorSchema = z.object({ model: z.string(), provider: z.string(), va
 function createQueryEmbedder(embedder: Embedder, cache: Cache) {
   return async (query: string, model?: string): Promise<QueryVector> => {
     const asked = createHash('sha256')
-      .update(JSON.stringify([query]))
+      .update(JSON.stringify([model ?? null, query]))
       .digest('base64url');
     const key = `ai:query-vector:${asked}`;
     const known = await cache.get(key);
