@@ -134,7 +134,12 @@ function othersOf(options: WorkersOptions, authAddress: string): WorkerOptions[]
   return [
     { ...workerOf(options, 'gateway'), serviceBindings: { AUTH, STORAGE: 'storage', AI: 'ai' } },
     { ...workerOf(options, 'storage'), ...PRODUCER, serviceBindings: { AUTH } },
-    { ...workerOf(options, 'ai'), ...PRODUCER, ...QUEUE_CONSUMER, serviceBindings: { AUTH, STORAGE: 'storage' } },
+    {
+      ...workerOf(options, 'ai'),
+      ...PRODUCER,
+      ...QUEUE_CONSUMER,
+      serviceBindings: { AUTH, STORAGE: 'storage' },
+    },
   ];
 }
 

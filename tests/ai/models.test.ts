@@ -366,7 +366,9 @@ describe('another embedding model for one drive', () => {
     const id = await user.file('a.txt', 'Herons at a pond.', folderId);
     await ai.work();
     await choose('tiny-48', user, `/v1/drives/${drive}/models/${TASK}`);
-    expect((await user.call('PATCH', `/v1/files/${folderId}`, { json: { driveId: drive } })).status).toBe(200);
+    expect((await user.call('PATCH', `/v1/files/${folderId}`, { json: { driveId: drive } })).status).toBe(
+      200,
+    );
     await ai.work();
     expect(await embeddingOf(user, id)).toBe('tiny-48');
     expect((await semantic(user)).items).toHaveLength(1);

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { ANALYSIS_CASES } from './harness/analysis-cases.ts';
 import { bodyOf, type Client, createClient, refusal } from './harness/client.ts';
 import { query } from './harness/database.ts';
 import { ROOT } from './harness/local-stack.ts';
 import { operationsOf, readContract } from './harness/operations.ts';
 import { newPrincipal, type TestPrincipal } from './harness/principals.ts';
-import { CASES, type Fixture, newFixture, OWN } from './harness/role-cases.ts';
+import { type Fixture, newFixture, OWN, STORAGE_CASES } from './harness/role-cases.ts';
 import { workspaceSchema } from './harness/wire.ts';
 
 // The table "Roles in drives" of docs/permissions.md, cell by cell. It is the only place that says what is expected.
@@ -14,6 +15,7 @@ import { workspaceSchema } from './harness/wire.ts';
 const installation = inject('installation');
 const api = createClient(installation.url);
 const TABLE = /<!-- file-roles -->\n([\s\S]*?)<!-- \/file-roles -->/;
+const CASES = { ...STORAGE_CASES, ...ANALYSIS_CASES };
 const CELLS = new Set(['yes', '403', '404']);
 
 interface Row {

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { newId } from '../../../src/core/database/columns.ts';
-import { newAnalysisSettings } from './analysis-settings.ts';
 import { bodyOf, type Client } from './client.ts';
 import { query } from './database.ts';
 import { makeFolder, post, upload } from './files.ts';
 import type { Installation } from './global-setup.ts';
 import { type File, fileSchema } from './wire.ts';
 
-/** What of the modules of storage and AI is somebody's. */
+/** What of a module is somebody's. */
 export interface Belongings {
   /** By `path parameter`, the most specific first. */
   readonly ids: readonly (readonly [RegExp, string | undefined])[];
@@ -74,11 +73,8 @@ export async function newBelongings(
     [uuid(webhook), uuid(delivery), uuid(userId)],
   );
 
-  const analysed = await newAnalysisSettings(owner, installation, { userId, workspace, file });
-
   return {
     ids: [
-      ...analysed.ids,
       [/versionId$/, file.version?.id],
       [/grantId$/, grant],
       [/linkId$/, link],
@@ -109,7 +105,7 @@ export async function newBelongings(
            (select count(*) from storage.outbox where ${of}) as told`,
         [uuid(userId), uuid(workspace)],
       );
-      return [kept, await analysed.inventory()];
+      return kept;
     },
   };
 }

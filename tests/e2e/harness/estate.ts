@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { newId } from '../../../src/core/database/columns.ts';
 import { newAccount } from './accounts.ts';
+import { newAnalysisSettings } from './analysis-settings.ts';
 import { newBelongings } from './belongings.ts';
 import { bodyOf, type Client } from './client.ts';
 import { query } from './database.ts';
@@ -54,9 +55,11 @@ export async function newEstate(api: Client, installation: Installation): Promis
   );
 
   const kept = await newBelongings(owner, installation, { file, group, workspace, userId });
+  const analysed = await newAnalysisSettings(owner, installation, { file, workspace, userId });
 
   const ids: readonly (readonly [RegExp, string | undefined])[] = [
     ...kept.ids,
+    ...analysed.ids,
     [/accountId$/, account],
     [/keyId$/, serviceKey],
     [/groupId$/, group],
@@ -73,6 +76,7 @@ export async function newEstate(api: Client, installation: Installation): Promis
   ];
   const inventory = async () => [
     await kept.inventory(),
+    await analysed.inventory(),
     (
       await query(
         installation,

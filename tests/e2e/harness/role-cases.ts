@@ -1,4 +1,3 @@
-import { ANALYSIS_CASES } from './analysis-cases.ts';
 import type { CallOptions, Client } from './client.ts';
 import { bodyOf, textOf } from './client.ts';
 import { makeFolder, upload } from './files.ts';
@@ -97,7 +96,7 @@ const metadata = (pairs: Readonly<Record<string, string>>) => ({
  * The call of each row, by the name in the table of docs/permissions.md; what follows the name in parentheses there
  * tells two rows of one operation apart.
  */
-export const CASES: Readonly<Record<string, (at: Fixture) => Case>> = {
+export const STORAGE_CASES: Readonly<Record<string, (at: Fixture) => Case>> = {
   'GET /v1/files (of a folder)': ({ folder }) => ['GET', `/v1/files?parentId=${folder}`],
   'GET /v1/files (of the drive)': ({ driveId }) => ['GET', `/v1/files?driveId=${driveId}`],
   'GET /v1/files/by-path': ({ driveId, path }) => [
@@ -222,7 +221,6 @@ export const CASES: Readonly<Record<string, (at: Fixture) => Case>> = {
     '/v1/webhooks',
     { json: { driveId, url: 'https://receiver.example/', events: ['content.repaired'] } },
   ],
-  ...ANALYSIS_CASES,
 };
 
 /** Operations of the storage module that are about nobody's files but the caller's own, or for administrators. */

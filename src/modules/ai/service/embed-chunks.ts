@@ -20,11 +20,14 @@ export async function embedChunks(
   const { current, next } = await chosenModels(dependencies, job);
   const made = current === null ? undefined : await embedWith(dependencies, job, current, mayContinue);
   if (made === 'lost' || made === 'paused') return made;
-  const complete = () => jobs.completeVectors(job, current, made?.provider);
+  const complete = async () => {
+    if (await jobs.completeVectors(job, current, made?.provider)) return;
+    // It is tried again after a while, so that whatever keeps them incomplete does not keep a worker busy.
+    throw new Error('vectors are missing: the model was changed meanwhile, or the text');
+  };
   const isForTheNext = job.todo.length === 1;
   if (next === null || !isForTheNext) {
-    // It is begun anew with the model that has taken over.
-    if (!(await complete())) return 'paused';
+    await complete();
     if (next === null) return undefined;
   }
   try {
@@ -34,7 +37,8 @@ export async function embedChunks(
     if (isForTheNext) throw error;
     logger.warn('no vectors of the next model yet', { model: next, error: describeError(error) });
   }
-  return (await complete()) ? undefined : 'paused';
+  await complete();
+  return undefined;
 }
 
 async function chosenModels(dependencies: AnalysisDependencies, job: Job): Promise<EmbeddingModels> {
