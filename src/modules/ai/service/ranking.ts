@@ -88,7 +88,10 @@ function answeredMode({ mode }: Question, terms: QueryTerms, { vectors }: QueryV
   return mode === 'keyword' || terms.meaning === '' || vectors.length > 0 ? mode : 'keyword';
 }
 
-/** Where no word of the query is anywhere, it may be misspelt: then what the files have instead is looked for. */
+/**
+ * Where no word of the query is anywhere, it may be misspelt: then what the files have instead is looked for. A question
+ * that the vectors answer in other words is not one: there, every word has to have one that it was meant to be.
+ */
 async function withoutSlips(
   dependencies: SearchParts,
   scope: SearchScope,
@@ -98,7 +101,9 @@ async function withoutSlips(
   if (question.mode === 'semantic' || found.keyword.length + found.names.length > 0) return undefined;
   const words = doubtfulWords(terms);
   if (words.length === 0) return undefined;
-  const better = correct(question.q, await dependencies.repository.likeWords(scope, words));
+  const like = await dependencies.repository.likeWords(scope, words);
+  if (found.semantic.length > 0 && words.some((word) => !like.has(word))) return undefined;
+  const better = correct(question.q, like);
   if (better === undefined) return undefined;
   const second = await attempt(dependencies, scope, question, better);
   return second.found.keyword.length + second.found.names.length > 0 ? second : undefined;
