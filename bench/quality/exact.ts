@@ -2,6 +2,7 @@ import { neon, neonConfig } from '@neondatabase/serverless';
 import { z } from 'zod';
 import { signServiceToken } from '../../src/core/security/service-token.ts';
 import type { Stack } from '../../src/local/stack.ts';
+import { parseQuery } from '../../src/modules/ai/service/query-language.ts';
 
 /** All vectors of the system, to compare one by one what search compares in its own ways. */
 export interface ExactSearch {
@@ -46,7 +47,8 @@ export async function readVectors(stack: Stack, ownerId: string): Promise<ExactS
     const response = await fetch(new URL('/v1/models/feature-extraction', SIDECAR_URL), {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ inputs: [query], prompt_name: 'query' }),
+      // What search asks the model about: the query without its operators and loose signs.
+      body: JSON.stringify({ inputs: [parseQuery(query).meaning], prompt_name: 'query' }),
       signal: AbortSignal.timeout(30_000),
     });
     return Float32Array.from(vectorSchema.parse(await response.json())[0] ?? []);
