@@ -14,7 +14,7 @@ const BUDGET_BYTES: Readonly<Record<FunctionName, number>> = {
   gateway: 200 * KIB,
   auth: 640 * KIB,
   storage: 400 * KIB,
-  ai: 220 * KIB,
+  ai: 280 * KIB,
   monolith: 1280 * KIB,
 };
 const ENVIRONMENTS: readonly Environment[] = ['default', 'dev', 'production'];
