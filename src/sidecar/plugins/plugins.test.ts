@@ -43,10 +43,17 @@ beforeAll(async () => {
     'return { output: { value: [Object.keys(input), Object.keys(context), Object.keys(process.env)] } };',
   );
   await install('loops', 'for (;;);');
-  await install('grows', 'const kept = []; for (;;) kept.push(new Array(100_000).fill(Math.random()));');
+  // Enough time to reach the limit of memory on a busy machine.
+  const slow = { limits: { milliseconds: 15_000, characters: 1_000, outputBytes: 500 } };
+  await install(
+    'grows',
+    'const kept = []; for (;;) kept.push(new Array(100_000).fill(Math.random()));',
+    slow,
+  );
   await install(
     'fills',
     'const kept = []; while (kept.length < 75) kept.push(new Uint8Array(4e6).fill(1)); for (;;) kept.at(0);',
+    slow,
   );
   await install('exits', 'process.exit(1);');
   await install('throws', "throw new Error('No luck today.');");

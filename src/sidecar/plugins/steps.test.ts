@@ -134,6 +134,15 @@ describe('entities', () => {
     expect(values.person).toContain('Miller');
   });
 
+  it('leaves the full stop of the sentence and the word before a date outside', async () => {
+    const text = 'It was signed on 12 March 2024 between Mary Johnson of Acme Shipping Ltd. and Peter Novak.';
+    const { output } = await run('entities', text);
+    const entities = output?.entities as { text: string }[];
+    expect(entities.map((entity) => entity.text)).toEqual(
+      expect.arrayContaining(['12 March 2024', 'Mary Johnson', 'Peter Novak']),
+    );
+  });
+
   it('reads dates and amounts as the language writes them, and leaves a date of two readings without value', async () => {
     const german = await run(
       'entities',
@@ -225,6 +234,13 @@ describe('classification', () => {
       label: 'photo',
       score: 0.97,
     });
+  });
+
+  it('tells what was photographed by the text in the picture', async () => {
+    const receipt =
+      'Corner Bakery, Main Street 4. Receipt. 2 bread 5.80, 1 coffee 2.90, total 8.70 EUR, cash 10.00, change 1.30. Thank you for your purchase!';
+    const found = await categories(receipt, { contentType: 'image/png' });
+    expect(found.map(({ label }) => label)).toEqual(['photo', 'receipt']);
   });
 
   it('gives ids that were asked with and no other, whatever the text says', async () => {

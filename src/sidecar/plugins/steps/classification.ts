@@ -36,14 +36,20 @@ export default definePlugin<Output>({
     // With what was learned of categories of the taxonomy.
     const learned = asked.filter(({ id }) => isOfTaxonomy(id));
     const certain = labels.length > 0 ? undefined : certainCategory(input.contentType);
-    if (certain !== undefined) return { output: { categories: [{ label: certain, score: CERTAIN }] } };
+    const settled = certain === undefined ? [] : [{ label: certain, score: CERTAIN }];
+    // The text that was read in a picture says what it is a picture of.
+    if (certain !== undefined && !(isFor(['image/*'], input.contentType) && input.text.trim() !== ''))
+      return { output: { categories: settled } };
     if (input.text.trim() === '' && input.vector === undefined) return { skipped: 'There is no text.' };
     const background = await embed?.(taxonomy.map(({ description }) => description));
-    if (background === undefined || embed === undefined) return { skipped: 'No embedding model was ready.' };
+    if (background === undefined || embed === undefined)
+      return settled.length > 0
+        ? { output: { categories: settled } }
+        : { skipped: 'No embedding model was ready.' };
     const document = await documentVector(input, embed, background.model);
     if (document === undefined) return { skipped: 'There is no text.' };
     const scored = await score(labels, learned, document, background, embed);
-    const categories = scored
+    const categories = [...settled, ...scored.filter(({ label }) => label !== certain)]
       .map((category) => ({ ...category, score: rounded(category.score) }))
       .filter(({ score }) => score >= LOWEST_SCORE)
       .sort((a, b) => b.score - a.score || (a.label < b.label ? -1 : 1));

@@ -76,8 +76,9 @@ function* wordDates(text: string, language: string | null): Generator<Found> {
     const [year, month, day] = [start.get('year'), start.get('month'), start.get('day')];
     const value = iso(year ?? 0, month ?? 0, start.isCertain('day') ? (day ?? 0) : undefined);
     if (value === undefined) continue;
-    const clipped = raw.trimEnd();
-    yield { start: index, end: index + clipped.length, text: clipped, value };
+    const before = /^(?:on|at|am|le|el|il|op)\s+/i.exec(raw)?.[0].length ?? 0;
+    const date = raw.slice(before).trimEnd();
+    yield { start: index + before, end: index + before + date.length, text: date, value };
   }
 }
 

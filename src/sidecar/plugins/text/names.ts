@@ -45,7 +45,11 @@ function toName(type: NameType, entry: unknown, sentence: string): FoundName[] {
   if (name.length < 2 || name.length > LONGEST_NAME || !/^\p{Lu}/u.test(name) || /\n/.test(name)) return [];
   // Its offset is that of the words before it is trimmed; the name is at or right behind it.
   const start = sentence.indexOf(name, Math.max(0, offsetOf(entry) - 2));
-  return start === -1 ? [] : [{ type, text: name, start, end: start + name.length }];
+  if (start === -1) return [];
+  // The last full stop is the sentence's; one inside of it (Ltd., J.) is the name's.
+  const isLast = start + name.length === sentence.trimEnd().length;
+  const text = isLast ? name.replace(/\.$/u, '') : name;
+  return [{ type, text, start, end: start + text.length }];
 }
 
 function offsetOf(entry: object): number {
