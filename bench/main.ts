@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   'get-file': () => import('./get-file.ts'),
   'sidecar-embedding': () => import('./sidecar-embedding.ts'),
   search: () => import('./search.ts'),
+  ingest: () => import('./ingest.ts'),
   'verified-requests': () => import('./verified-requests.ts'),
   revocation: () => import('./revocation.ts'),
   logins: () => import('./logins.ts'),

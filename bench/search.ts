@@ -36,15 +36,15 @@ export function run(): Promise<BenchResult[]> {
   return withEnvironment('split', async (environment) => {
     const vocabulary = await readVocabulary();
     // The first one loads what is loaded at first use; that is what the warm-up is for.
-    const first = await timeToSearchable(environment, 'warm-up.md', text(vocabulary, WORDS, 'warm-up'));
+    const first = await timeToSearchable(environment, 'warm-up.md', makeText(vocabulary, WORDS, 'warm-up'));
     const firstSearchMs = await timeSearch(environment, 'how do I begin');
     const durations: number[] = [];
     for (let n = 0; n < DOCUMENTS; n += 1)
       durations.push(
-        await timeToSearchable(environment, `long-${n}.md`, text(vocabulary, WORDS, `long ${n}`)),
+        await timeToSearchable(environment, `long-${n}.md`, makeText(vocabulary, WORDS, `long ${n}`)),
       );
     for (let n = DOCUMENTS + 1; n < LIBRARY; n += 1)
-      await timeToSearchable(environment, `short-${n}.md`, text(vocabulary, 150, `short ${n}`));
+      await timeToSearchable(environment, `short-${n}.md`, makeText(vocabulary, 150, `short ${n}`));
     const searches: number[] = [];
     for (let n = 0; n < SEARCHES; n += 1)
       searches.push(await timeSearch(environment, `${QUESTIONS[n % QUESTIONS.length]} ${n}`));
@@ -100,14 +100,14 @@ async function call(url: string, accessToken: string): Promise<Response> {
   return response;
 }
 
-async function readVocabulary(): Promise<string[]> {
+export async function readVocabulary(): Promise<string[]> {
   const words = (await readFile(SOURCE, 'utf8')).match(/\b[a-z]{2,14}\b/gi) ?? [];
   if (words.length < 200) throw new Error(`${SOURCE} has too few words`);
   return words;
 }
 
 /** Sentences and paragraphs of the source's words, the same for the same seed. */
-function text(vocabulary: readonly string[], words: number, seed: string): string {
+export function makeText(vocabulary: readonly string[], words: number, seed: string): string {
   let state = [...seed].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) >>> 0, 7);
   const next = (below: number) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

@@ -101,6 +101,15 @@ describe('keywords', () => {
     for (const word of ['die', 'das', 'the', 'and']) expect([...english, ...german]).not.toContain(word);
   });
 
+  it('takes no part of an address or a tag for a word of the document', async () => {
+    const line =
+      'Trams [cross](https://github.com/orgs/trams/badge.svg) the <img src="harbour.png"> bridge; mail tickets@example.org.\n';
+    const found = await texts(line.repeat(5), 'en');
+    expect(found).toEqual(expect.arrayContaining(['trams', 'bridge']));
+    for (const word of ['https', 'github', 'com', 'org', 'img', 'png', 'badge', 'src'])
+      expect(found.join(' ').split(' ')).not.toContain(word);
+  });
+
   it('finds words where no spaces are', async () => {
     expect(
       await texts('机器学习是人工智能的一个分支。机器学习使用数据训练模型。人工智能改变世界。', 'zh'),

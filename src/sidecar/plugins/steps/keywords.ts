@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { keywordsOutputSchema } from '../../../contracts/sidecar.ts';
 import { definePlugin } from '../plugin.ts';
+import { emailsIn, urlsIn } from '../text/recognise.ts';
 import { sentencesOf } from '../text/sentences.ts';
 import { hasStopWords, stopWordsOf } from '../text/stop-words.ts';
 import { rounded } from '../text/vectors.ts';
@@ -13,6 +14,8 @@ const MOST_KEYWORDS = 12;
 const SHORT_WORD = 3;
 /** Words to either side that a word is seen together with. */
 const WINDOW = 2;
+/** Of HTML in Markdown; bounded, so that its time is linear. */
+const TAG = /<\/?[a-z][^<>]{0,300}>/gi;
 
 /** A word as it stands in a sentence. */
 interface Token {
@@ -52,7 +55,8 @@ export default definePlugin<z.infer<typeof keywordsOutputSchema>>({
     mediaTypes: ['*'],
     limits: { milliseconds: 20_000, characters: 300_000, outputBytes: 10_000 },
   },
-  run({ text, language }) {
+  run({ text: written, language }) {
+    const text = withoutAddresses(written);
     const sentences = [...sentencesOf(text)].map((sentence) => tokensOf(sentence, language));
     const terms = termsOf(sentences);
     const weights = weigh(terms, sentences.length);
@@ -70,6 +74,20 @@ export default definePlugin<z.infer<typeof keywordsOutputSchema>>({
       : { output: { keywords } };
   },
 });
+
+/** URLs, e-mail addresses and tags are no words of the document; spaces of their length keep all places. */
+function withoutAddresses(text: string): string {
+  const pieces: string[] = [];
+  let at = 0;
+  const addresses = [...urlsIn(text), ...emailsIn(text)].sort((a, b) => a.start - b.start);
+  for (const { start, end } of addresses) {
+    if (start < at) continue;
+    pieces.push(text.slice(at, start), ' '.repeat(end - start));
+    at = end;
+  }
+  pieces.push(text.slice(at));
+  return pieces.join('').replace(TAG, (tag) => ' '.repeat(tag.length));
+}
 
 function tokensOf(sentence: { start: number; text: string }, language: string | null): Token[] {
   const stopWords = stopWordsOf(language);
