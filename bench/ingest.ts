@@ -89,8 +89,7 @@ async function makeFolder(text: (words: number, seed: string) => string): Promis
     [
       'pptx',
       2,
-      (seed) =>
-        makePptx(paragraphs(800, seed).map((paragraph) => ({ title: seed, lines: [paragraph] }))),
+      (seed) => makePptx(paragraphs(800, seed).map((paragraph) => ({ title: seed, lines: [paragraph] }))),
     ],
     ['epub', 2, (seed) => makeEpub(paragraphs(2_000, seed))],
     ['zip', 1, (seed) => makeZip({ 'notes.txt': bytes(text(50, seed)) })],

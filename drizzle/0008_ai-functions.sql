@@ -33,9 +33,18 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
-SELECT ai.add_embedding_model(e.model, vector_dims(e.embedding)) FROM (
-  SELECT DISTINCT ON (e.model) e.model, e.embedding FROM ai.embeddings e ORDER BY e.model
-) e;
+-- Of an older installation. The list first: an index cannot be made while its table is being read.
+DO $$
+DECLARE
+  known text;
+BEGIN
+  FOREACH known IN ARRAY coalesce(
+    (SELECT array_agg(DISTINCT vector_dims(e.embedding) || ' ' || e.model) FROM ai.embeddings e), '{}')
+  LOOP
+    PERFORM ai.add_embedding_model(substr(known, strpos(known, ' ') + 1), split_part(known, ' ', 1)::integer);
+  END LOOP;
+END
+$$;
 --> statement-breakpoint
 SELECT ai.add_embedding_model(known.model, 384)
 FROM (VALUES ('all-MiniLM-L6-v2'), ('bge-small-en-v1.5')) known (model);

@@ -185,8 +185,16 @@ describe('reading', () => {
 
   it('does not follow a redirect', async () => {
     const call = readCall('x');
-    serveObject = (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
+    let hits = 0;
+    const elsewhere = createServer((_, response) => {
+      hits++;
+      response.end('x');
+    });
+    await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void elsewhere.close());
+    serveObject = (_, response) => response.writeHead(302, { location: urlOf(elsewhere) }).end();
     expect(await (await post('/v1/read', call)).json()).toMatchObject({ code: 'source_unavailable' });
+    expect(hits).toBe(0);
   });
 
   it.each([

@@ -119,6 +119,7 @@ describe('a batch', () => {
     const { id } = (await create(owner, 're-analyse', { fileIds: ids })).body;
     expect((await reader.call('GET', `/v1/batches/${id}`)).body.code).toBe('batch_not_found');
     expect((await reader.call('POST', `/v1/batches/${id}/cancel`)).body.code).toBe('batch_not_found');
+    expect((await owner.call('GET', `/v1/batches/${id}`)).body.state).toBe('running');
     expect((await reader.call('GET', '/v1/batches')).body.items).toEqual([]);
     await owner.call('DELETE', `/v1/files/${ids[0]}`);
     const items = (await owner.call('GET', `/v1/batches/${id}/items`)).body.items;

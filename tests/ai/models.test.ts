@@ -46,8 +46,9 @@ async function goOnUntilDone() {
   for (let round = 0; round < 4; round += 1) await ai.work();
 }
 const choose = (model: string, as = admin, path = DEFAULT) => as.call('PUT', path, { json: { model } });
-async function choiceOf(user: TestUser, path = '/v1/models/defaults') {
-  const { body } = await user.call('GET', path);
+/** Of the deployment, or of a drive. */
+async function choiceOf(user: TestUser, path?: string) {
+  const { body } = await (path === undefined ? admin : user).call('GET', path ?? '/v1/models/defaults');
   return body.items.find((choice: { task: string }) => choice.task === TASK) ?? { model: null, next: null };
 }
 const driveOf = (user: TestUser) => `/v1/drives/${user.id}/models`;
@@ -102,6 +103,7 @@ describe('the registry', () => {
         `/v1/models/tiny-48/${command}`,
       ]),
       ['DELETE', '/v1/models/tiny-48'],
+      ['GET', '/v1/models/defaults'],
       ['PUT', DEFAULT],
     ] as [string, string][]) {
       const json = method === 'PUT' ? { json: { model: 'tiny-48' } } : {};

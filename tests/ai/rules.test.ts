@@ -54,6 +54,15 @@ test('a rule tags and another moves what gets its label, once on each version, a
   expect(await fileOf(user, id)).toMatchObject({ tags: [], parentId: null });
 });
 
+test('a correction calls the worker: what rules have to do does not wait for its next round', async () => {
+  const calls: unknown[] = [];
+  const send = async (message: unknown) => void calls.push(message);
+  const user = ai.withEnv({ EVENTS: { send } }).as(await ai.newUser());
+  const id = await user.file('cake.txt', RECIPE);
+  await correct(user, id, 'recipe');
+  expect(calls).toMatchObject([{ type: 'outbox.written' }]);
+});
+
 test('two rules that move a file to and fro move it once each', async () => {
   const user = await ai.newUser();
   const [a, b] = [await user.folder('a'), await user.folder('b')];

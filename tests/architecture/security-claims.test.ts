@@ -21,7 +21,7 @@ const BETWEEN_ITEMS = /; (?=`|by reading: |issue \d|S\d|\d+\.\d+\.\d+(?:;|$))/;
 const TEST = /^`((?:src|tests)\/[\w./-]+\.test\.ts)`: (\S.*)$/;
 const READING = /^by reading: `[\w./-]+`(?:, `[\w./-]+`)*$/;
 const REFERENCE = /^(?:S\d+|\d+\.\d+\.\d+)$/;
-const ISSUE = /^issue [56](?:: \S.*)?$/;
+const ISSUE = /^issue 6(?:: \S.*)?$/;
 
 let page: string;
 let rows: Row[];

@@ -1,6 +1,6 @@
 /** A mistake that somebody could make, and the tests that have to notice it. */
 export interface Defect {
-  /** Of docs/security.md (S1…), of the fault matrix (F5…), or `bad input`. */
+  /** Of docs/security.md (S1…), of the fault matrix (F5…), or a word for what is promised besides (`bad input`). */
   readonly claim: string;
   readonly title: string;
   readonly file: string;

@@ -1,6 +1,10 @@
 import type { Defect } from './defect.ts';
 import { ACCESS_DEFECTS } from './list/access.ts';
 import { ADMISSION_DEFECTS } from './list/admission.ts';
+import { AI_JOB_DEFECTS } from './list/ai-jobs.ts';
+import { AI_READING_DEFECTS } from './list/ai-reading.ts';
+import { AI_SEARCH_DEFECTS } from './list/ai-search.ts';
+import { AI_SETTING_DEFECTS } from './list/ai-settings.ts';
 import { AUDIT_DEFECTS } from './list/audit.ts';
 import { AUTHORITY_DEFECTS } from './list/authority.ts';
 import { FACTOR_DEFECTS } from './list/factors.ts';
@@ -47,4 +51,8 @@ export const DEFECTS: readonly Defect[] = [
   ...STORAGE_WIRE_DEFECTS,
   ...STORAGE_OBJECT_DEFECTS,
   ...STORAGE_INTEGRITY_DEFECTS,
+  ...AI_SEARCH_DEFECTS,
+  ...AI_JOB_DEFECTS,
+  ...AI_READING_DEFECTS,
+  ...AI_SETTING_DEFECTS,
 ];

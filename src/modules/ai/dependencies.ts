@@ -116,7 +116,7 @@ export function createAiDependencies(env: object): AiDependencies {
     });
   return {
     services: (requestId) => ({
-      ...createDefining(db, storage(requestId), plugins),
+      ...createDefining(db, storage(requestId), plugins, () => wakeUp(requestId)),
       search: searching(requestId).search,
       ask: createAskService({
         retriever: searching(requestId).retriever,

@@ -4,7 +4,8 @@ import { PreviewError } from './preview.ts';
 const DECLARATIONS =
   /<!ENTITY\s+(?:%|\S+\s+(?:SYSTEM|PUBLIC)\b)|<\?xml-stylesheet\b|http:\/\/www\.w3\.org\/2001\/XInclude/i;
 const CSS = /@import\b|url\(\s*(?:(?:["']|&quot;|&apos;|&#3[49];)\s*)?(?!["'&]|#|data:|\s|\))/i;
-const LINKS = /<([\w:-]+)\b[^<>]*?\s(?:\w+:)?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi;
+/** The name whole: of one with many ends each would be tried, and each to the end of the tag. */
+const LINKS = /<([\w:-]+)(?![\w:-])[^<>]*?\s(?:\w+:)?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi;
 
 /**
  * Refuses a drawing that needs anything from outside: entities, stylesheets, pictures, fonts. librsvg would not fetch

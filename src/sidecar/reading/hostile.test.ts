@@ -8,7 +8,9 @@ import {
   makeCompoundFile,
   makeGzipOfZeros,
   makeTar,
+  makeTarOfLinks,
   makeZip,
+  makeZipOfLink,
   makeZipOfMany,
   nestZips,
   overlapEntries,
@@ -72,6 +74,22 @@ describe('archives that would unpack to too much', () => {
   it('refuses archives in archives that go on and on, however little is in them', async () => {
     expect(await readContent(nestZips(5, 1, { a: strToU8('x') }))).toMatchObject(archiveLimit);
     expect((await readContent(nestZips(4, 1, { a: strToU8('x') }))).status).toBe('read');
+  });
+
+  it('follows no link of an archive: they are names like others', async () => {
+    for (const archive of [await makeTarOfLinks(), gzipSync(await makeTarOfLinks())]) {
+      expect((await readText(archive, 'a.tar')).text).toBe('link\nup\nhard\nup/passwd');
+    }
+    for (const target of ['/etc/passwd', '../../../../etc/passwd']) {
+      const answer = await readText(makeZipOfLink(target), 'a.zip');
+      expect(answer.text).toBe('link');
+    }
+    const office = unzipSync(makeDocx(['x']));
+    const linked = makeZip({
+      ...office,
+      'word/document.xml': [strToU8('/etc/passwd'), { os: 3, attrs: (0o120777 << 16) >>> 0 }],
+    });
+    expect(JSON.stringify(await readContent(linked))).not.toContain('root:');
   });
 
   it('lists an archive in an archive that is harmless, or merely broken', async () => {
@@ -252,6 +270,14 @@ describe('text that would take a careless pattern for ever', () => {
     ['comments', `<?xml version="1.0"?>${'<!--'.repeat(n)}`, 'a.xml'],
     ['quotes in a table', '"",""a,"'.repeat(n), 'a.csv'],
     ['headings', `${'# '.repeat(n)}`, 'a.md'],
+    ['rich text', `{\\rtf1 ${"\\'e".repeat(n / 4)}}`, 'a.rtf'],
+    ['groups of rich text', `{\\rtf1 ${'{\\b x}'.repeat(n / 8)}}`, 'a.rtf'],
+    ['fields of a message', `From: a@b.example\nSubject: x\n${'X-A: b\n '.repeat(n / 8)}\n\nhello`, 'a.eml'],
+    ['words of a subject', `From: a@b.example\nSubject: ${'=?utf-8?q?'.repeat(n / 10)}\n\nhello`, 'a.eml'],
+    ['addresses', `To: ${'<a@'.repeat(n / 8)}\nFrom: ${'"a" <'.repeat(n / 8)}\nSubject: x\n\nhello`, 'a.eml'],
+    ['declared character sets', `<html><head>${'<meta charset '.repeat(n / 8)}`, 'a.html'],
+    ['empty lines', '\n \n\t'.repeat(n / 4), 'a.txt'],
+    ['sentences', 'A. b! C? '.repeat(n / 8), 'a.txt'],
   ])('reads a megabyte of %s in a few seconds', { timeout: 60_000 }, async (_, content, name) => {
     const start = process.cpuUsage();
     expect(['read', 'skipped']).toContain((await readContent(content, name)).status);
@@ -300,6 +326,14 @@ describe('what is long', () => {
     expect(first?.endsWith(`${row}</sheetData></worksheet>`)).toBe(true);
     expect(second).toBe(`<worksheet><sheetData>${row}</sheetData></worksheet>`);
     expect(other).toBe(new TextDecoder().decode(last));
+  });
+
+  it('reads a 10,000-page PDF as far as is allowed, and says so', { timeout: 60_000 }, async () => {
+    const pages = Array.from({ length: 10_000 }, (_, i) => [`Page number ${i + 1} of the catalogue`]);
+    const { chunks, truncated } = await readText(makePdf({ pages }));
+    expect(truncated).toBe('Only the first 5,000 of 10,000 pages were read.');
+    // A passage is of several pages, and has the number of its first.
+    expect(chunks.at(-1)?.page).toSatisfy((page: number) => page > 4_900 && page <= 5_000);
   });
 
   it('reads a 500-page PDF whole', { timeout: 60_000 }, async () => {

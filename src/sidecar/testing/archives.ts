@@ -108,3 +108,18 @@ export function makeCompoundFile(streams: readonly string[]): Buffer {
   }
   return file;
 }
+
+/** Links of a tar: symbolic ones and a hard one, to places outside of it. */
+export async function makeTarOfLinks(): Promise<Buffer> {
+  const tar = pack();
+  tar.entry({ name: 'link', type: 'symlink', linkname: '/etc/passwd' });
+  tar.entry({ name: 'up', type: 'symlink', linkname: '../../../../etc' });
+  tar.entry({ name: 'hard', type: 'link', linkname: '/etc/passwd' });
+  tar.entry({ name: 'up/passwd' }, 'x');
+  tar.finalize();
+  return collect(tar);
+}
+
+/** A zip whose entry is a symbolic link (its mode as Unix programs write it) to `target`. */
+export const makeZipOfLink = (target: string): Uint8Array =>
+  zipSync({ link: [Buffer.from(target), { os: 3, attrs: (0o120777 << 16) >>> 0 }] });

@@ -30,7 +30,9 @@ const getChoices = createRoute({
   path: '/v1/models/defaults',
   tags,
   summary: 'Which model does which task, where a drive has not chosen',
-  ...permit('files:read'),
+  description:
+    'With how far the next one is in everybody’s files: for who may choose. `/v1/drives/{driveId}/models` says what a drive uses.',
+  ...permit('models:write'),
   responses: { 200: json(modelChoicesSchema, 'The choices'), ...problems(401, 403, 503) },
 });
 

@@ -29,10 +29,15 @@ export interface Defining {
   readonly similar: SimilarService;
 }
 
-export function createDefining(db: Database, storage: StorageClient, catalogue: PluginCatalogue): Defining {
+export function createDefining(
+  db: Database,
+  storage: StorageClient,
+  catalogue: PluginCatalogue,
+  wakeUp: () => Promise<void>,
+): Defining {
   return {
     labels: createLabelService({ labels: createLabelRepository(db), newId }),
-    corrections: createCorrectionService(createCorrectionRepository(db)),
+    corrections: createCorrectionService({ corrections: createCorrectionRepository(db), wakeUp }),
     rules: createRuleService({ rules: createRuleRepository(db), storage, newId }),
     fields: createFieldService(createFieldRepository(db)),
     plugins: createPluginService({ catalogue, settings: createPluginSettingRepository(db) }),

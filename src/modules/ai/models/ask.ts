@@ -1,16 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { fileIdSchema, versionIdSchema } from '../../../contracts/storage.ts';
-import { coverageSchema, searchFiltersSchema } from './search.ts';
+import { coverageSchema, queryTextSchema, searchFiltersSchema } from './search.ts';
 
 /** A question and where to look for its answer; the filters are those of a search. */
 export const askRequestSchema = z
   .strictObject({
-    question: z
-      .string()
-      .trim()
-      .min(1, 'must not be empty')
-      .max(1_000, 'must have at most 1000 characters')
-      .refine((question) => !question.includes('\0'), 'must not contain NUL'),
+    question: queryTextSchema,
     filters: searchFiltersSchema.optional(),
     /** Passages that the answer may rest on. */
     passages: z.int().min(1).max(20).default(8),

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { fileIdSchema, timestampSchema, versionIdSchema } from '../../../contracts/storage.ts';
 import { idPattern } from '../../../core/database/columns.ts';
-import { searchFiltersSchema } from './search.ts';
+import { queryWordsSchema, searchFiltersSchema } from './search.ts';
 
 export const batchIdSchema = z.string().regex(idPattern('bat'), 'must be a batch id, bat_…');
 export const batchParamsSchema = z.object({ id: batchIdSchema });
@@ -20,7 +20,7 @@ export const batchSelectionSchema = z.union([
   /** The files that match, as a search by keyword finds them; without words, all that the filters leave. */
   z.strictObject({
     query: z.strictObject({
-      q: z.string().trim().max(1_000).default(''),
+      q: queryWordsSchema.default(''),
       filters: searchFiltersSchema.optional(),
     }),
   }),

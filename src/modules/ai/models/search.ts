@@ -20,13 +20,13 @@ const commaList = <Item extends z.ZodType<string, string>>(item: Item, most: num
     .transform((text) => [...new Set(text.split(',').map((part) => part.trim()))])
     .pipe(z.array(item).min(1).max(most));
 
-export const queryTextSchema = z
+/** Text of a query that PostgreSQL can hold, and JSON of it; may be empty. */
+export const queryWordsSchema = z
   .string()
   .trim()
-  .min(1, 'must not be empty')
   .max(1_000, 'must have at most 1000 characters')
-  // PostgreSQL's text has no NUL.
-  .refine((query) => !query.includes('\0'), 'must not contain NUL');
+  .refine((query) => query.isWellFormed() && !query.includes('\0'), 'must be well-formed text without NUL');
+export const queryTextSchema = queryWordsSchema.min(1, 'must not be empty');
 
 const searchParameters = {
   /** Words, `"phrases"`, `prefix*`, `-word`, `-"phrase"`. */

@@ -137,7 +137,7 @@ describe('events', () => {
     const { fileId } = await files.addFile(user);
     const at = (cursor: string) =>
       jobs.recordEvents([{ cursor, type: 'file.moved', fileId, versionId: null }]);
-    for (const cursor of ['10:5', '9:99', '10:4', '10:5']) await at(cursor);
+    for (const cursor of ['10:5', '10:5', '9:99', '10:4']) await at(cursor);
     expect(await jobs.cursor()).toBe('10:5');
     await at('18446744073709551615:1');
     expect(await jobs.cursor()).toBe('18446744073709551615:1');
@@ -429,7 +429,9 @@ describe('results of steps', () => {
         fields.map((name) => [name, 12.5]),
       );
       const runs = await database.db.execute(sql`select state from ai.rule_runs`);
-      expect(runs.rows).toEqual(score > 0.5 ? [{ state: 'pending' }] : []);
+      // One that has acted on the version is not asked again.
+      expect(runs.rows).toEqual(score > 0.5 ? [{ state: score > 0.8 ? 'done' : 'pending' }] : []);
+      await database.db.execute(sql`update ai.rule_runs set state = 'done'`);
       expect(state.results.keywords?.output).toEqual({ keywords: [{ text: 'nul  ', score: 1 }] });
     }
     const { rows } = await database.db.execute(sql`select simhash::text from ai.analyses`);
@@ -454,5 +456,22 @@ describe('results of steps', () => {
       { label: 'contract', score: 1, source: 'user' },
       { label: 'letter', source: 'model' },
     ]);
+  });
+
+  test('are not filed under labels of another drive, nor under ones that are gone', async () => {
+    const file = await readyFile(['text']);
+    await requestWork(database.db, [file.versionId], ['steps'], 0);
+    const [own, foreign, gone] = [newId('lbl'), newId('lbl'), newId('lbl')];
+    const drives = [
+      [own, user],
+      [foreign, newId('usr')],
+    ] as const;
+    for (const [label, drive] of drives)
+      await database.db.execute(sql`
+        insert into ai.labels (id, drive_id, name, created_by)
+        values (${idToUuid(label)}::uuid, ${idToUuid(drive)}::uuid, 'Secret', ${idToUuid(drive)}::uuid)`);
+    const categories = [own, foreign, gone].map((label) => ({ label, score: 0.9 }));
+    await jobs.finish(await claim(), [done('classification', { categories })]);
+    expect((await stateOf(file)).categories).toMatchObject([{ label: own, name: 'Secret' }]);
   });
 });

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { newId } from '../../../core/database/columns.ts';
+import { idToUuid, newId } from '../../../core/database/columns.ts';
 import { startTestDatabase, type TestDatabase } from '../../../local/testing/database.ts';
 import type { SearchFilters } from '../models/search.ts';
 import type { QueryVector, SearchPlan, SearchRepository } from '../ports/search.ts';
@@ -91,6 +91,15 @@ describe('the keyword leg', () => {
       }),
       { numRuns: 8 },
     );
+  });
+
+  test('counts a word as often as it is there: as far as PostgreSQL keeps its places', async () => {
+    const counts = [1, 2, 3, 50, 120, 254, 255];
+    const passages = counts.map((count) => Array(count).fill('zebra').concat(['heron']));
+    const documents = await Promise.all(passages.map((passage) => index([passage.join(' ')])));
+    const expected = bm25(['zebra'], passages);
+    for (const { fileId, score } of await keyword('zebra'))
+      expect(score).toBeCloseTo(expected[documents.findIndex((file) => file.fileId === fileId)] ?? 0, 9);
   });
 
   test('shows each file once, with its best passage', async () => {
@@ -192,6 +201,58 @@ describe('the semantic leg', () => {
     // The passages of somebody else are nearer than any of these, and more than the index is asked for.
     expect(await semantic(query, 1)).toEqual(found.slice(0, 1));
   });
+
+  test.each([
+    ['one by one', 1],
+    ['through the index', 60_000],
+  ])('fills a page for somebody who sees 1 % of all, with what is nearest: %s', async (_, chunkCount) => {
+    const OTHERS = 2_970;
+    const OWN = 30;
+    await Promise.all([files.addFile(user), files.addFile('usr_'.padEnd(36, 'e'))]);
+    const vectors = Array.from({ length: OWN }, (_, at) => random(at + 7_000));
+    const own = await Promise.all(vectors.map((vector) => index(['own'], [vector])));
+    const query = random(1_000);
+    // What others have is nearer than all of one's own.
+    await addMany('usr_'.padEnd(36, 'e'), OTHERS, query);
+    await database.db.execute(sql`update ai.analyses set chunk_count = ${chunkCount}`);
+    const expected = own
+      .map(({ fileId }, at) => ({ fileId, score: cosine(query, vectors[at] ?? []) }))
+      .toSorted((a, b) => b.score - a.score)
+      .slice(0, 20)
+      .map(({ fileId }) => fileId);
+    const found = (await semantic(query, 20)).map(({ fileId }) => fileId);
+    expect(found).toHaveLength(20);
+    expect(found.filter((id) => expected.includes(id)).length / 20).toBeGreaterThanOrEqual(0.99);
+  });
+
+  /** Files of one passage, with vectors around one; `at` in the inner query has it done for each. */
+  const addMany = (owner: string, count: number, around: readonly number[]) =>
+    database.db.execute(sql`
+      with n as materialized (
+        select gen_random_uuid() as f, gen_random_uuid() as v, at,
+          (select array_agg(x + (random() - 0.5) * 0.2 + at * 0 order by i)
+            from unnest(${sql.param([...around])}::float8[]) with ordinality as given (x, i))::vector as embedding
+        from generate_series(1, ${count}) at
+      ), o as (
+        insert into storage.objects (id, key, size, sha256, etag, encryption)
+        select v, v::text, 1, repeat(md5(v::text), 2), 'x', 'none' from n
+      ), f as (
+        insert into storage.files (id, drive_id, scope_id, kind, name, name_key, current_version_id, version_count,
+          created_by, size)
+        select f, ${idToUuid(owner)}::uuid, ${idToUuid(owner)}::uuid, 'file', f::text, f::text, v, 1,
+          ${idToUuid(owner)}::uuid, 1 from n
+      ), e as (
+        insert into storage.versions (id, file_id, drive_id, number, object_id, size, content_type, created_by)
+        select v, f, ${idToUuid(owner)}::uuid, 1, v, 1, 'text/plain', ${idToUuid(owner)}::uuid from n
+      ), a as (
+        insert into ai.analyses (version_id, file_id, status, todo, embedding_model, chunk_count, word_count, language)
+        select v, f, 'ready', '{}', ${TEST_MODEL}, 1, 1, 'en' from n
+      ), c as (
+        insert into ai.chunks (version_id, index, start_offset, end_offset, text, lexemes, length)
+        select v, 0, 0, 5, 'other', to_tsvector('simple', 'other'), 1 from n
+      )
+      insert into ai.embeddings (model, version_id, index, embedding)
+      select ${TEST_MODEL}, v, 0, embedding from n`);
 
   test('does not mix the vectors of models', async () => {
     await index(['one'], [random(1)]);

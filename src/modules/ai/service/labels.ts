@@ -41,10 +41,16 @@ export function createLabelService({ labels, newId }: LabelServiceDependencies) 
   };
 }
 
+export interface CorrectionDependencies {
+  readonly corrections: CorrectionRepository;
+  /** Rules may have something to do now. */
+  readonly wakeUp: () => Promise<void>;
+}
+
 export type CorrectionService = ReturnType<typeof createCorrectionService>;
 
 /** What people say of the categories of files: it stands above what was found, and is learned from. */
-export function createCorrectionService(corrections: CorrectionRepository) {
+export function createCorrectionService({ corrections, wakeUp }: CorrectionDependencies) {
   return {
     async categories(userId: string, fileId: string): Promise<{ categories: Category[] }> {
       const categories = await corrections.categories(userId, fileId);
@@ -60,7 +66,9 @@ export function createCorrectionService(corrections: CorrectionRepository) {
         await this.categories(userId, fileId);
         throw aiError('label_not_found');
       }
-      return unrefused(await corrections.correct(userId, fileId, label, correct), 'editor');
+      const said = unrefused(await corrections.correct(userId, fileId, label, correct), 'editor');
+      if (correct === true) await wakeUp();
+      return said;
     },
   };
 }

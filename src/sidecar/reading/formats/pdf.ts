@@ -152,6 +152,9 @@ function describeCut(
   limits: ReadingLimits,
 ): string | undefined {
   if (characters > limits.characters) return charactersCut(limits.characters);
-  if (total > read) return `Only the first ${read.toLocaleString('en-US')} of ${total} pages were read.`;
+  if (total > read) {
+    const [first, all] = [read, total].map((pages) => pages.toLocaleString('en-US'));
+    return `Only the first ${first} of ${all} pages were read.`;
+  }
   return broken > 0 ? `${broken} of ${total} pages are damaged and were left out.` : undefined;
 }

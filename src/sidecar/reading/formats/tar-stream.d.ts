@@ -12,7 +12,10 @@ declare module 'tar-stream' {
     on(event: string, listener: (...values: never[]) => void): this;
   }
   export interface Pack extends AsyncIterable<Uint8Array> {
-    entry(header: { name: string; type?: 'directory' }, content?: string): void;
+    entry(
+      header: { name: string; type?: 'directory' | 'symlink' | 'link'; linkname?: string },
+      content?: string,
+    ): void;
     finalize(): void;
   }
   export function extract(): Extract;
