@@ -13,12 +13,12 @@ export interface RerankerOptions {
 /** A ranking model is a luxury: where there is none, or it is slow, the order stays as it is. */
 export function createInferenceReranker({ providers, timeoutMs }: RerankerOptions): Reranker {
   return {
-    async rank(query, texts) {
+    async rank(query, texts, model) {
       try {
         const { value, provider } = await providers.ask(
           'text-ranking',
-          undefined,
-          (asked, timeLeftMs) => rankBy(asked, query, texts, timeLeftMs),
+          model,
+          (asked, timeLeftMs) => rankBy(asked, model, { query, texts }, timeLeftMs),
           { withinMs: timeoutMs, attempts: 1, shareTime: true },
         );
         return { scores: value, provider };
@@ -30,9 +30,9 @@ export function createInferenceReranker({ providers, timeoutMs }: RerankerOption
 }
 
 async function rankBy(
-  { guardOf, url, token, dependency }: Provider,
-  query: string,
-  texts: readonly string[],
+  { guardOf, endpointOf, token, dependency }: Provider,
+  model: string | undefined,
+  body: { readonly query: string; readonly texts: readonly string[] },
   timeoutMs: number,
 ): Promise<number[]> {
   const accessToken = await token();
@@ -41,12 +41,12 @@ async function rankBy(
     'content-type': 'application/json',
     'x-priority': 'interactive',
   };
-  const init = { method: 'POST', headers, body: JSON.stringify({ query, texts }) };
-  const response = await guardOf(undefined).fetch(url, init, { timeoutMs, wholeAnswer: true });
+  const init = { method: 'POST', headers, body: JSON.stringify(body) };
+  const response = await guardOf(model).fetch(endpointOf(model), init, { timeoutMs, wholeAnswer: true });
   if (response.status === 503 || response.status === 404)
     throw new ModelUnavailableError(`text ranking answered ${response.status}`);
   if (!response.ok) throw new DependencyError(dependency, `text ranking answered ${response.status}`);
-  const scores = new Array<number>(texts.length).fill(Number.NEGATIVE_INFINITY);
+  const scores = new Array<number>(body.texts.length).fill(Number.NEGATIVE_INFINITY);
   for (const { index, score } of rankingResponseSchema.parse(await response.json()))
     if (index < scores.length) scores[index] = score;
   return scores;

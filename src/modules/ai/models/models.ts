@@ -4,7 +4,10 @@ import { driveParamsSchema } from './drives.ts';
 
 export const modelParamsSchema = z.object({ id: modelIdSchema });
 export const modelCommandSchema = z.enum(['pull', 'warm', 'unload', 'pin', 'unpin']);
-export const taskParamsSchema = z.object({ task: modelTaskSchema });
+/** Tasks whose model is chosen here; of the others the registry of the sidecar says which is the default. */
+export const taskParamsSchema = z.object({
+  task: modelTaskSchema.extract(['feature-extraction', 'text-ranking']),
+});
 export const driveTaskParamsSchema = driveParamsSchema.extend(taskParamsSchema.shape);
 
 export const modelSchema = modelInfoSchema.openapi('Model');

@@ -111,6 +111,8 @@ export const MARK_END = '\uE001';
 
 export interface SearchRepository {
   modelsInUse(userId: string): Promise<ModelInUse[]>;
+  /** What the drive that is searched, else the caller's own, or the deployment has chosen; null: nothing. */
+  rankingModel({ userId, filters }: SearchScope): Promise<string | null>;
   /** Best passages by BM25, by name and by cosine similarity, over what the user may see, and how much that is. */
   search(scope: SearchScope, terms: QueryTerms, plan: SearchPlan): Promise<Found>;
   passages(terms: QueryTerms, hits: readonly { versionId: string; index: number }[]): Promise<Passage[]>;
@@ -137,7 +139,12 @@ export interface SearchRepository {
 /** Orders texts by how well they answer a query. */
 export interface Reranker {
   /** Higher is better, in the order of the texts. Undefined: there is no such model, or it did not answer in time. */
-  rank(query: string, texts: readonly string[]): Promise<{ scores: number[]; provider: string } | undefined>;
+  rank(
+    query: string,
+    texts: readonly string[],
+    /** Undefined: the provider's default. */
+    model: string | undefined,
+  ): Promise<{ scores: number[]; provider: string } | undefined>;
 }
 
 /** Text that only this deployment can have written. */

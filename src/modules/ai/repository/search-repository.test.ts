@@ -62,6 +62,21 @@ function bm25(query: readonly string[], passages: readonly (readonly string[])[]
   );
 }
 
+test('the ranking model is that of the drive that is searched, else the caller’s own, else the deployment’s', async () => {
+  const rankedBy = (filters: SearchFilters = {}) => search.rankingModel({ userId: user, filters });
+  const choose = (drive: string, model: string) =>
+    database.db.execute(sql`insert into ai.model_choices (drive_id, task, model)
+      values (${drive}::uuid, 'text-ranking', ${model})`);
+  const other = newId('usr');
+  expect(await rankedBy()).toBeNull();
+  await choose('00000000-0000-0000-0000-000000000000', 'ranker-1');
+  expect(await rankedBy()).toBe('ranker-1');
+  await choose(idToUuid(user), 'ranker-2');
+  await choose(idToUuid(other), 'ranker-3');
+  expect([await rankedBy(), await rankedBy({ driveId: other })]).toEqual(['ranker-2', 'ranker-3']);
+  await database.db.execute(sql`delete from ai.model_choices where task = 'text-ranking'`);
+});
+
 describe('the keyword leg', () => {
   // Words that the English dictionary leaves alone.
   const words = ['zebra', 'quartz', 'lemur', 'basalt', 'heron', 'x42'];

@@ -33,6 +33,13 @@ export function createSearchRepository(db: Database): SearchRepository {
       return (await rows(modelsOf(userId))).map(toModelInUse);
     },
 
+    async rankingModel({ userId, filters }) {
+      const [row] = await rows(
+        sql`select ai.model_for(${idToUuid(filters.driveId ?? userId)}::uuid, 'text-ranking') as model`,
+      );
+      return typeof row?.model === 'string' ? row.model : null;
+    },
+
     async search(scope, terms, { keyword, vectors, depth, perFile = 1, freshness }) {
       const [worded = [], lettered = [], covered = [], fresh = [], ...near] = await atOnce([
         keyword && hasWords(terms) ? keywordLeg(scope, terms, depth, perFile) : NOTHING,

@@ -40,7 +40,7 @@ export async function rank(dependencies: SearchParts, userId: string, question: 
   const { terms, query, vectors, found } = second ?? first;
   const { keyword, semantic, names } = found;
   const fused = fuse(keyword, semantic, { names }).slice(0, SEARCH_DEPTH);
-  const reranked = question.rerank ? await rerank(dependencies, terms, fused) : undefined;
+  const reranked = question.rerank ? await rerank(dependencies, scope, terms, fused) : undefined;
   const head: AnswerHead = {
     mode: answeredMode(question, terms, vectors),
     degraded: vectors.missing !== undefined,
@@ -123,6 +123,7 @@ async function facetsOf(
 /** The best ones in the order of a ranking model, ahead of the others. Without such a model the order stays. */
 async function rerank(
   { repository, reranker, logger }: SearchParts,
+  scope: SearchScope,
   terms: QueryTerms,
   list: readonly Fused[],
 ): Promise<{ list: Fused[]; provider: string } | undefined> {
@@ -130,13 +131,17 @@ async function rerank(
   if (best.length === 0) return undefined;
   const marks = new RegExp(`[${MARK_START}${MARK_END}]`, 'g');
   try {
-    const passages = await repository.passages(terms, best);
+    const [passages, model] = await Promise.all([
+      repository.passages(terms, best),
+      repository.rankingModel(scope),
+    ]);
     const textOf = new Map(
       passages.map(({ versionId, index, marked }) => [`${versionId}:${index}`, marked.replace(marks, '')]),
     );
     const ranked = best.filter(({ versionId, index }) => textOf.has(`${versionId}:${index}`));
     const texts = ranked.map(({ versionId, index }) => textOf.get(`${versionId}:${index}`) ?? '');
-    const answer = texts.length === 0 ? undefined : await reranker.rank(terms.meaning, texts);
+    const answer =
+      texts.length === 0 ? undefined : await reranker.rank(terms.meaning, texts, model ?? undefined);
     if (answer === undefined || answer.scores.length !== texts.length) return undefined;
     const highest = Math.max(...list.map(({ score }) => score));
     // Logits or shares alike: above everything that was not ranked, in the model's order.

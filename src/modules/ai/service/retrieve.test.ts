@@ -48,6 +48,7 @@ beforeEach(() => {
 
 const repository: SearchRepository = {
   modelsInUse: async () => [],
+  rankingModel: async () => null,
   search: async () => ({
     keyword: [candidateOf(1), candidateOf(2)],
     semantic: [],

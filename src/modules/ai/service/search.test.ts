@@ -133,6 +133,7 @@ describe('searching', () => {
   const unused = () => Promise.reject(new Error('not asked for'));
   const repository: SearchRepository = {
     modelsInUse: async () => [],
+    rankingModel: async () => null,
     search: async (_scope, _terms, { keyword, vectors }) => ({
       keyword: keyword ? [candidate(1, 3), candidate(2, 2), candidate(3, 1)] : [],
       semantic: vectors.length > 0 ? [candidate(3, 0.9)] : [],
