@@ -12,7 +12,6 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   'sidecar-embedding': () => import('./sidecar-embedding.ts'),
   search: () => import('./search.ts'),
   ingest: () => import('./ingest.ts'),
-  'hybrid-search': () => import('./hybrid-search.ts'),
   'verified-requests': () => import('./verified-requests.ts'),
   revocation: () => import('./revocation.ts'),
   logins: () => import('./logins.ts'),
