@@ -250,6 +250,8 @@ describe('classification', () => {
       'Corner Bakery, Main Street 4. Receipt. 2 bread 5.80, 1 coffee 2.90, total 8.70 EUR, cash 10.00, change 1.30. Thank you for your purchase!';
     const found = await categories(receipt, { contentType: 'image/png' });
     expect(found.map(({ label }) => label)).toEqual(['photo', 'receipt']);
+    const unread = await run('classification', receipt, { contentType: 'image/png' }, without);
+    expect(unread.output?.categories).toEqual([{ label: 'photo', score: 0.97 }]);
   });
 
   it('gives ids that were asked with and no other, whatever the text says', async () => {

@@ -42,12 +42,14 @@ export default definePlugin<Output>({
       return { output: { categories: settled } };
     if (input.text.trim() === '' && input.vector === undefined) return { skipped: 'There is no text.' };
     const background = await embed?.(taxonomy.map(({ description }) => description));
-    if (background === undefined || embed === undefined)
+    const document =
+      background === undefined || embed === undefined
+        ? undefined
+        : await documentVector(input, embed, background.model);
+    if (background === undefined || embed === undefined || document === undefined)
       return settled.length > 0
         ? { output: { categories: settled } }
         : { skipped: 'No embedding model was ready.' };
-    const document = await documentVector(input, embed, background.model);
-    if (document === undefined) return { skipped: 'There is no text.' };
     const scored = await score(labels, learned, document, background, embed);
     const categories = [...settled, ...scored.filter(({ label }) => label !== certain)]
       .map((category) => ({ ...category, score: rounded(category.score) }))
