@@ -11,6 +11,7 @@ import { joinContracts } from './contract.ts';
 import { docsPage } from './docs-page.ts';
 import { checkModules } from './readiness.ts';
 import { type ModuleName, targetOf } from './routing.ts';
+import { scrape } from './scrape.ts';
 import { securityHeaders } from './security-headers.ts';
 
 const CORS_SECONDS = 600;
@@ -34,6 +35,7 @@ export function createGateway(): EdgeModule {
       ? c.json({ status: 'ready', ...found }, 200)
       : c.json({ status: 'unavailable', ...found }, 503, { 'retry-after': '5' });
   });
+  app.get('/metrics', (c) => scrape(c.env, c.req.raw));
   const allowOrigins = cors({
     origin: (origin, c) => (gatewayConfig(c.env).CORS_ORIGINS.includes(origin) ? origin : null),
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],

@@ -1,9 +1,18 @@
 import { z } from 'zod';
-import { commaListSchema, fetcherSchema, parseConfig, runtimeConfigSchema } from '../core/config/config.ts';
+import {
+  cacheConfigSchema,
+  commaListSchema,
+  fetcherSchema,
+  metricsConfigSchema,
+  parseConfig,
+  runtimeConfigSchema,
+} from '../core/config/config.ts';
 import { perEnvironment } from '../core/config/per-environment.ts';
 
 export const gatewayConfigSchema = z.object({
   ...runtimeConfigSchema.shape,
+  ...metricsConfigSchema.shape,
+  ...cacheConfigSchema.partial().shape,
   AUTH: fetcherSchema,
   STORAGE: fetcherSchema,
   AI: fetcherSchema,

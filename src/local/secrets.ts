@@ -21,6 +21,10 @@ const secretsSchema = z.object({
     .string()
     .min(16)
     .default(() => random(24)),
+  metricsToken: z
+    .string()
+    .min(16)
+    .default(() => random(24)),
   adminPassword: z
     .string()
     .min(12)

@@ -163,6 +163,7 @@ function bindingsOf(options: StackOptions, secrets: LocalSecrets, services: Serv
     DATABASE_FETCH_ENDPOINT: `${own(services.postgres.port)}/sql`,
     UPSTASH_REDIS_REST_URL: own(services.redis.port),
     UPSTASH_REDIS_REST_TOKEN: secrets.redisToken,
+    METRICS_TOKEN: secrets.metricsToken,
     S3_ENDPOINT: env.S3_ENDPOINT ?? own(services.s3?.port),
     S3_REGION: env.S3_REGION ?? 'auto',
     S3_BUCKET: (env.S3_ENDPOINT && env.S3_BUCKET) || BUCKET,

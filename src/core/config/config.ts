@@ -62,6 +62,14 @@ export const cacheConfigSchema = z.object({
   UPSTASH_REDIS_REST_TOKEN: z.string().min(1),
 });
 
+/** Counts are added up, and shown at the gateway's `/metrics`, where this is set: the bearer token of the scraper. */
+export const metricsConfigSchema = z.object({
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[\w.~+/-]{16,}$/, 'needs at least 16 characters that a bearer token may have')
+    .optional(),
+});
+
 export const objectsConfigSchema = z.object({
   S3_ENDPOINT: z.url(),
   S3_REGION: z.string().min(1).default('auto'),

@@ -5,6 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { ConfigError } from '../config/config.ts';
 import { createLogger, describeError, type Logger, type LogLevel } from '../telemetry/logger.ts';
 import { coreError } from './app-error.ts';
+import { measureRequests } from './measure.ts';
 import { problemResponse, toAppError } from './problem.ts';
 import { readUnreadBody } from './unread-body.ts';
 
@@ -44,6 +45,7 @@ export function createHttpApp<Variables extends CoreVariables>(
     defaultHook: (result, c) =>
       result.success ? undefined : refuseInvalid(result.target, result.error, c.get('requestId')),
   });
+  app.use(measureRequests(module));
   app.use(logRequests(module));
   app.use(readUnreadBody);
   app.notFound((c) => {

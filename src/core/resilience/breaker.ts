@@ -5,6 +5,8 @@ export interface BreakerOptions {
   readonly openMs?: number;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** Called when it opens, not again while it stays open. */
+  readonly onOpen?: () => void;
 }
 
 /**
@@ -23,6 +25,7 @@ export function createBreaker({
   failures = 5,
   openMs = 5_000,
   now = Date.now,
+  onOpen,
 }: BreakerOptions = {}): Breaker {
   let inARow = 0;
   let nextTryAt = 0;
@@ -38,6 +41,7 @@ export function createBreaker({
     },
     failed() {
       inARow += 1;
+      if (inARow === failures) onOpen?.();
       nextTryAt = now() + openMs;
     },
   };

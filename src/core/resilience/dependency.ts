@@ -1,3 +1,4 @@
+import { metrics } from '../telemetry/metrics.ts';
 import { type BreakerOptions, createBreaker } from './breaker.ts';
 
 export type DependencyName =
@@ -55,21 +56,37 @@ export interface Dependency {
 }
 
 export function createDependency(name: DependencyName, options: DependencyOptions): Dependency {
-  const breaker = createBreaker(options);
+  const breaker = createBreaker({
+    ...options,
+    onOpen: () => metrics.count('acs_breaker_opened_total', { dependency: name }),
+  });
+
+  function measure(outcome: 'ok' | 'error' | 'aborted', startedAt: number): void {
+    metrics.count('acs_dependency_calls_total', { dependency: name, outcome });
+    metrics.observe('acs_dependency_call_duration_seconds', { dependency: name }, Date.now() - startedAt);
+  }
 
   async function guard<T>(
     operation: () => Promise<T>,
     isFailure: (result: T) => boolean,
     isItsFault: (error: unknown) => boolean,
   ): Promise<T> {
-    if (!breaker.admits()) throw new DependencyError(name, 'left alone after repeated failures');
+    if (!breaker.admits()) {
+      metrics.count('acs_dependency_calls_total', { dependency: name, outcome: 'rejected' });
+      throw new DependencyError(name, 'left alone after repeated failures');
+    }
+    const startedAt = Date.now();
     try {
       const result = await operation();
-      if (isFailure(result)) breaker.failed();
+      const failed = isFailure(result);
+      if (failed) breaker.failed();
       else breaker.succeeded();
+      measure(failed ? 'error' : 'ok', startedAt);
       return result;
     } catch (error) {
-      if (isItsFault(error)) breaker.failed();
+      const failed = isItsFault(error);
+      if (failed) breaker.failed();
+      measure(failed ? 'error' : 'aborted', startedAt);
       throw asDependencyError(name, error);
     }
   }

@@ -18,6 +18,8 @@ export interface Installation {
   readonly logFile: string;
   /** What our own services prove themselves with to each other. */
   readonly serviceTokenSecret: string;
+  /** What a scraper of `/metrics` proves itself with. */
+  readonly metricsToken: string;
   /** The outbox page of the e-mail stand-in. */
   readonly mailUrl: string;
   readonly issuer: string;
@@ -82,6 +84,7 @@ export async function describeInstallation(
     ...database,
     logFile,
     serviceTokenSecret: stack.secrets.serviceTokenSecret,
+    metricsToken: stack.secrets.metricsToken,
     mailUrl: new URL('/', stack.bindings.EMAIL_ENDPOINT).href,
     issuer: stack.bindings.AUTH_ISSUER ?? '',
     audience: stack.bindings.AUTH_AUDIENCE ?? '',
