@@ -8,6 +8,7 @@ import { AI_SETTING_DEFECTS } from './list/ai-settings.ts';
 import { AUDIT_DEFECTS } from './list/audit.ts';
 import { AUTHORITY_DEFECTS } from './list/authority.ts';
 import { FACTOR_DEFECTS } from './list/factors.ts';
+import { METRICS_DEFECTS } from './list/metrics.ts';
 import { OAUTH_DEFECTS } from './list/oauth.ts';
 import { PASSWORD_DEFECTS } from './list/passwords.ts';
 import { SESSION_DEFECTS } from './list/sessions.ts';
@@ -37,6 +38,7 @@ export const DEFECTS: readonly Defect[] = [
   ...FACTOR_DEFECTS,
   ...ACCESS_DEFECTS,
   ...ADMISSION_DEFECTS,
+  ...METRICS_DEFECTS,
   ...OAUTH_DEFECTS,
   ...THROTTLING_DEFECTS,
   ...AUDIT_DEFECTS,
