@@ -241,7 +241,7 @@ const layers = [
       path: '^src/',
       pathNot: [
         '^src/(sidecar|contracts)/',
-        '^src/core/(config/config|telemetry/logger|security/service-token|http/app-error|objects/envelope)\\.ts$',
+        '^src/core/(config/config|telemetry/[a-z-]+|security/service-token|http/(app-error|trace|route)|objects/envelope)\\.ts$',
         TESTS,
       ],
     },

@@ -78,6 +78,8 @@ export const storageEventSchema = z.object({
   type: z.string(),
   fileId: fileIdSchema,
   versionId: versionIdSchema.nullable(),
+  /** Of the request that caused it (W3C Trace Context). */
+  traceparent: z.string().nullish(),
 });
 export type StorageEvent = z.infer<typeof storageEventSchema>;
 

@@ -4,6 +4,7 @@ import { coreError } from '../core/http/app-error.ts';
 import { CLIENT_ADDRESS_HEADER, CLIENT_PLACE_HEADER } from '../core/http/caller.ts';
 import type { EdgeModule } from '../core/http/edge-module.ts';
 import { DependencyError, type DependencyName } from '../core/resilience/dependency.ts';
+import { currentTraceparent } from '../core/telemetry/tracer.ts';
 import { pointToMetadata } from './challenge.ts';
 import { clientAddress, clientPlace } from './client-address.ts';
 import { gatewayConfig } from './config.ts';
@@ -113,6 +114,8 @@ export function createGateway(): EdgeModule {
     const body = target.takesSmallBodies && c.req.raw.body ? { body: await c.req.raw.arrayBuffer() } : {};
     const headers = new Headers(c.req.raw.headers);
     headers.set('x-request-id', c.get('requestId'));
+    const traceparent = currentTraceparent();
+    if (traceparent !== undefined) headers.set('traceparent', traceparent);
     const { ENVIRONMENT } = gatewayConfig(c.env);
     setOrDelete(headers, CLIENT_ADDRESS_HEADER, clientAddress(c.req.raw, ENVIRONMENT));
     setOrDelete(headers, CLIENT_PLACE_HEADER, clientPlace(c.req.raw, ENVIRONMENT));

@@ -6,12 +6,14 @@ import {
   metricsConfigSchema,
   parseConfig,
   runtimeConfigSchema,
+  tracesConfigSchema,
 } from '../core/config/config.ts';
 import { perEnvironment } from '../core/config/per-environment.ts';
 
 export const gatewayConfigSchema = z.object({
   ...runtimeConfigSchema.shape,
   ...metricsConfigSchema.shape,
+  ...tracesConfigSchema.shape,
   ...cacheConfigSchema.partial().shape,
   AUTH: fetcherSchema,
   STORAGE: fetcherSchema,

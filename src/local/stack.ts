@@ -42,6 +42,11 @@ const PG_USER = 'acs';
 const BUCKET = 'acs-files';
 const UPLOAD_BYTES = 5 * 1024 ** 3;
 /** Of the AI module, from the environment of `npm start`; services have all of it (docs/environment.md). */
+const TRACE_VARIABLES = [
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'OTEL_TRACES_SAMPLER_ARG',
+];
 const AI_VARIABLES = ['AI_PROVIDERS', 'QUERY_EMBEDDING_TIMEOUT_MS', 'RERANK_TIMEOUT_MS'];
 
 /** Starts every part of the system on this machine, in order, and stops whatever was started if one fails. */
@@ -140,6 +145,7 @@ async function startServices(
     SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret,
     S3_ENDPOINT: external ?? `http://127.0.0.1:${s3?.port}`,
     MODEL_CACHE_DIR: options.modelCacheDir,
+    ENVIRONMENT: 'local',
     ...options.sidecarEnv,
   });
   return { postgres, redis, mail, s3, sidecar };
@@ -183,7 +189,7 @@ function bindingsOf(options: StackOptions, secrets: LocalSecrets, services: Serv
     ACCESS_TOKEN_SECONDS: env.ACCESS_TOKEN_SECONDS ?? '3600',
     MAX_UPLOAD_BYTES: env.MAX_UPLOAD_BYTES ?? String(UPLOAD_BYTES),
     CORS_ORIGINS: env.CORS_ORIGINS ?? '',
-    ...fromEnvironment(AI_VARIABLES),
+    ...fromEnvironment([...AI_VARIABLES, ...TRACE_VARIABLES]),
   };
 }
 

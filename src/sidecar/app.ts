@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
+import { traceRequests } from '../core/http/trace.ts';
 import { verifyServiceToken } from '../core/security/service-token.ts';
 import { describeError, type Logger } from '../core/telemetry/logger.ts';
+import type { Shipment } from '../core/telemetry/shipment.ts';
 import { analyseText, listPlugins } from './api/analyses.ts';
 import { digestObject } from './api/digest.ts';
 import { reportReadiness } from './api/health.ts';
@@ -34,6 +36,8 @@ export interface SidecarDependencies {
   analyses: AnalysisService;
   logger: Logger;
   now: () => Date;
+  /** Where there is a collector. */
+  traces?: { ratio: number; shipment: Shipment } | undefined;
 }
 
 interface Variables {
@@ -44,8 +48,13 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
 
 /** The sidecar's HTTP interface; contracts/sidecar.ts is its wire. */
 export function createSidecarApp(dependencies: SidecarDependencies): Hono<{ Variables: Variables }> {
-  const { embedding, models, reading, previews, digests, scans, analyses, logger } = dependencies;
+  const { embedding, models, reading, previews, digests, scans, analyses, logger, traces } = dependencies;
   const app = new Hono<{ Variables: Variables }>();
+  app.use(async (_c, next) => {
+    await next();
+    traces?.shipment.soon(() => {});
+  });
+  app.use(traceRequests('sidecar', () => traces?.ratio));
   app.use(identifyAndLog(logger));
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', () => reportReadiness(embedding));

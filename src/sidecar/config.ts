@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { pluginManifestSchema } from '../contracts/sidecar.ts';
-import { commaListSchema, parseConfig, serviceTokenConfigSchema } from '../core/config/config.ts';
+import {
+  commaListSchema,
+  parseConfig,
+  runtimeConfigSchema,
+  serviceTokenConfigSchema,
+  tracesConfigSchema,
+} from '../core/config/config.ts';
 import { hasLanguageData } from './reading/pictures/language-data.ts';
 
 const sourceName = z.enum(['local', 'hub', 'wheel']);
@@ -90,7 +96,9 @@ const sidecarConfigSchema = z
     EXIT_WITH_PARENT: z.enum(['0', '1']).default('0'),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   })
-  .extend(serviceTokenConfigSchema.shape);
+  .extend(serviceTokenConfigSchema.shape)
+  .extend(tracesConfigSchema.shape)
+  .extend(runtimeConfigSchema.pick({ ENVIRONMENT: true }).shape);
 
 export type SidecarConfig = z.infer<typeof sidecarConfigSchema>;
 

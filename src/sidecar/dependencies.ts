@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../core/telemetry/logger.ts';
+import { createSpanShipment } from '../core/telemetry/span-shipment.ts';
 import type { SidecarDependencies } from './app.ts';
 import type { ModelSourceName, SidecarConfig } from './config.ts';
 import { createDigestService } from './digest-service.ts';
@@ -78,6 +79,7 @@ export function createSidecarDependencies(config: SidecarConfig, logger: Logger)
     }),
     logger,
     now: () => new Date(),
+    traces: createTraces(config),
     async close() {
       await Promise.all([
         plugins.close(),
@@ -88,6 +90,12 @@ export function createSidecarDependencies(config: SidecarConfig, logger: Logger)
       ]);
     },
   };
+}
+
+function createTraces(config: SidecarConfig): SidecarDependencies['traces'] {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: ratio } = config;
+  if (endpoint === undefined) return undefined;
+  return { ratio, shipment: createSpanShipment({ ...config, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }) };
 }
 
 /** The built-in steps and those that the configuration names; they are loaded in the background. */

@@ -1,6 +1,7 @@
 import type { ObjectDecryption, ObjectRequest } from '../contracts/sidecar.ts';
 import { AppError } from '../core/http/app-error.ts';
 import { decryptFrames, EnvelopeError, importDataKey, sealedSize } from '../core/objects/envelope.ts';
+import { currentTraceparent, withClientSpan } from '../core/telemetry/tracer.ts';
 import { sidecarError } from './problems.ts';
 
 const CONNECT_LIMIT_MS = 10_000;
@@ -55,7 +56,10 @@ async function connect(
 ): Promise<ReadableStream<Uint8Array>> {
   const timer = setTimeout(() => stalled.abort(), CONNECT_LIMIT_MS);
   // A redirect would lead away from the one origin that was checked.
-  const response = await fetch(url, { signal, redirect: 'error' }).finally(() => clearTimeout(timer));
+  const response = await withClientSpan('s3', { 'peer.service': 's3' }, () => {
+    const traceparent = currentTraceparent();
+    return fetch(url, { signal, redirect: 'error', headers: traceparent ? { traceparent } : {} });
+  }).finally(() => clearTimeout(timer));
   if (response.ok && response.body !== null) return response.body;
   await response.body?.cancel();
   if (response.status === 404)

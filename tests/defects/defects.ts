@@ -25,6 +25,7 @@ import { STORAGE_WEBHOOK_DEFECTS } from './list/storage-webhooks.ts';
 import { STORAGE_WIRE_DEFECTS } from './list/storage-wire.ts';
 import { THROTTLING_DEFECTS } from './list/throttling.ts';
 import { TOKEN_DEFECTS } from './list/tokens.ts';
+import { TRACE_DEFECTS } from './list/traces.ts';
 
 /**
  * A test of a promise counts once a mistake that breaks the promise has turned it red. These are the mistakes;
@@ -39,6 +40,7 @@ export const DEFECTS: readonly Defect[] = [
   ...ACCESS_DEFECTS,
   ...ADMISSION_DEFECTS,
   ...METRICS_DEFECTS,
+  ...TRACE_DEFECTS,
   ...OAUTH_DEFECTS,
   ...THROTTLING_DEFECTS,
   ...AUDIT_DEFECTS,

@@ -70,6 +70,25 @@ export const metricsConfigSchema = z.object({
     .optional(),
 });
 
+/** Names and meanings are OpenTelemetry's (opentelemetry.io/docs/languages/sdk-configuration). */
+export const tracesConfigSchema = z.object({
+  /** Of a collector that speaks OTLP over HTTP; without it no spans are kept. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  /** `name=value` pairs, separated by commas: what the collector wants for credentials. */
+  OTEL_EXPORTER_OTLP_HEADERS: commaListSchema.transform((pairs, context) => {
+    const headers: Record<string, string> = {};
+    for (const pair of pairs) {
+      const [, name, value] = /^([\w-]+)=([\x20-\x7e]+)$/.exec(pair) ?? [];
+      if (name === undefined || value === undefined)
+        context.addIssue({ code: 'custom', message: 'needs pairs of name=value' });
+      else headers[name] = value;
+    }
+    return headers;
+  }),
+  /** Share of the traces that are kept, 0 to 1. */
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+});
+
 export const objectsConfigSchema = z.object({
   S3_ENDPOINT: z.url(),
   S3_REGION: z.string().min(1).default('auto'),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { describeError, type Logger } from '../telemetry/logger.ts';
+import { currentTraceparent } from '../telemetry/tracer.ts';
 
 /** The producer side of a queue binding. */
 export interface Queue {
@@ -20,7 +21,7 @@ export type WakeUp = (requestId: string) => Promise<void>;
 export function createQueueWakeUp(queue: Queue, logger: Logger): WakeUp {
   return async (requestId) => {
     try {
-      await queue.send({ type: 'outbox.written', requestId });
+      await queue.send({ type: 'outbox.written', requestId, traceparent: currentTraceparent() });
     } catch (error) {
       logger.warn('wake-up not sent; the next cron run will find the event', {
         requestId,

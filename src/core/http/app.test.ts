@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { DependencyError } from '../resilience/dependency.ts';
 import type { Principal } from '../security/principal.ts';
 import { createHttpApp, describeApi, limitBody } from './app.ts';
@@ -185,4 +185,19 @@ test('a module with an operation that declares no permission does not start', ()
     c.json({ ok: true }, 200),
   );
   expect(() => describeApi(app, 'Storage')).toThrow('get /v1/forgotten declares no permission');
+});
+
+test('the log names the path by ids and plain words only', async () => {
+  const lines = vi.spyOn(console, 'log').mockImplementation(() => {});
+  const id = `file_${'0a'.repeat(16)}`;
+  await createApp().fetch(
+    new Request(`http://test/v1/files/${id}/S3cret/a@b.example/${'x'.repeat(21)}?q=secret`),
+    {
+      LOG_LEVEL: 'debug',
+    },
+  );
+  const logged = lines.mock.calls.map(([line]) => String(line)).join('\n');
+  lines.mockRestore();
+  expect(logged).toContain(`"path":"/v1/files/${id}/…/…/…"`);
+  expect(logged).not.toMatch(/secret|S3cret|example/);
 });

@@ -7,6 +7,8 @@ import { createLogger, describeError, type Logger, type LogLevel } from '../tele
 import { coreError } from './app-error.ts';
 import { measureRequests } from './measure.ts';
 import { problemResponse, toAppError } from './problem.ts';
+import { telemetryOf } from './telemetry-out.ts';
+import { traceRequests } from './trace.ts';
 import { readUnreadBody } from './unread-body.ts';
 
 /** What the core middleware puts at the disposal of handlers. */
@@ -46,6 +48,7 @@ export function createHttpApp<Variables extends CoreVariables>(
       result.success ? undefined : refuseInvalid(result.target, result.error, c.get('requestId')),
   });
   app.use(measureRequests(module));
+  app.use(traceRequests(module, (env) => telemetryOf(env)?.ratio));
   app.use(logRequests(module));
   app.use(readUnreadBody);
   app.notFound((c) => {
@@ -111,9 +114,17 @@ function logRequests(module: string): MiddlewareHandler<{ Bindings: object; Vari
   };
 }
 
-/** The token of a link is in its path, and as good as a password. */
+/**
+ * Ids and short plain words. What else is in a path came out of somebody's hands: the token of a link, which is as good
+ * as a password, the name of a field, or anything at all.
+ */
+const LOGGED_SEGMENT = /^([a-z]+_[0-9a-f]{32}|[a-z0-9.-]{0,20})$/;
+
 function withoutSecrets(path: string): string {
-  return path.replace(/^(\/v1\/shared-links\/)[^/]+/, '$1…');
+  return path
+    .split('/')
+    .map((segment) => (LOGGED_SEGMENT.test(segment) ? segment : '…'))
+    .join('/');
 }
 
 const JSON_BODY_BYTES = 64 * 1024;

@@ -1,4 +1,5 @@
 import { metrics } from '../telemetry/metrics.ts';
+import { currentTraceparent, withClientSpan } from '../telemetry/tracer.ts';
 import { type BreakerOptions, createBreaker } from './breaker.ts';
 
 export type DependencyName =
@@ -77,7 +78,11 @@ export function createDependency(name: DependencyName, options: DependencyOption
     }
     const startedAt = Date.now();
     try {
-      const result = await operation();
+      const result = await withClientSpan(name, { 'peer.service': name }, async (span) => {
+        const answer = await operation();
+        if (isFailure(answer)) span.describe(name, {}, true);
+        return answer;
+      });
       const failed = isFailure(result);
       if (failed) breaker.failed();
       else breaker.succeeded();
@@ -107,12 +112,23 @@ export function createDependency(name: DependencyName, options: DependencyOption
       { timeoutMs = options.timeoutMs, wholeAnswer = false, bodyFromClient = false } = {},
     ) {
       return guard(
-        () => fetchWithin(timeoutMs, input, init, wholeAnswer),
+        () => fetchWithin(timeoutMs, input, OURS.has(name) ? withTraceparent(init) : init, wholeAnswer),
         (response) => response.status >= 500,
         (error) => !bodyFromClient && !isCallersAbort(error),
       );
     },
   };
+}
+
+/** Strangers are not told of our traces. */
+const OURS: ReadonlySet<DependencyName> = new Set(['postgres', 's3', 'sidecar']);
+
+function withTraceparent(init: RequestInit): RequestInit {
+  const traceparent = currentTraceparent();
+  if (traceparent === undefined) return init;
+  const headers = new Headers(init.headers);
+  headers.set('traceparent', traceparent);
+  return { ...init, headers };
 }
 
 /** Without `wholeAnswer` the time-out ends with the response head; the body belongs to whoever reads it. */

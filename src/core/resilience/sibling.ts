@@ -1,4 +1,5 @@
 import type { Fetcher } from '../config/config.ts';
+import { currentTraceparent, withClientSpan } from '../telemetry/tracer.ts';
 import { DependencyError, type DependencyName } from './dependency.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -22,7 +23,11 @@ export async function callSibling(
     ...init,
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  const response = await binding.fetch(request).catch((cause: unknown) => {
+  const response = await withClientSpan(name, { 'peer.service': name }, () => {
+    const traceparent = currentTraceparent();
+    if (traceparent !== undefined) request.headers.set('traceparent', traceparent);
+    return binding.fetch(request);
+  }).catch((cause: unknown) => {
     throw new DependencyError(name, 'did not answer', cause);
   });
   if (response.ok || response.status === 404) return response;

@@ -1,3 +1,5 @@
+import { currentTraceId } from './tracer.ts';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
@@ -19,7 +21,11 @@ export function createLogger(
 ): Logger {
   const log = (at: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     if (RANK[at] < RANK[level]) return;
-    write(JSON.stringify({ time: new Date().toISOString(), level: at, message, ...base, ...fields }));
+    const traceId = currentTraceId();
+    const place = traceId === undefined ? {} : { traceId };
+    write(
+      JSON.stringify({ time: new Date().toISOString(), level: at, message, ...place, ...base, ...fields }),
+    );
   };
   return {
     debug: log('debug'),

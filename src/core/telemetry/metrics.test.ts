@@ -64,7 +64,7 @@ describe('a shipment', () => {
     const state = { time: 0, fails: false, isDropped: false };
     let ids = 0;
     const shipment = createShipment({
-      metrics,
+      take: metrics.take,
       newId() {
         ids += 1;
         return String(ids);

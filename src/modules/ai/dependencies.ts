@@ -8,6 +8,7 @@ import { createQueueWakeUp } from '../../core/events/wake-up.ts';
 import { createFlags } from '../../core/flags/flags.ts';
 import type { Guard } from '../../core/http/authorize.ts';
 import { createGuard } from '../../core/http/guard.ts';
+import { telemetryOf } from '../../core/http/telemetry-out.ts';
 import { createDependency } from '../../core/resilience/dependency.ts';
 import { type ServiceName, signServiceToken } from '../../core/security/service-token.ts';
 import { createLogger } from '../../core/telemetry/logger.ts';
@@ -162,6 +163,7 @@ export function createAiDependencies(env: object): AiDependencies {
         steps: createSidecarSteps(sidecarWork),
         settings: createStepSettings({ catalogue: plugins, settings: createDriveSettingRepository(db) }),
         newToken: () => crypto.randomUUID(),
+        traceRatio: telemetryOf(env)?.ratio,
         now: Date.now,
         logger: logger.child({ requestId }),
       }),

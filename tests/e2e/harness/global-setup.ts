@@ -1,7 +1,11 @@
+import { cp, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import type { BucketAddress } from './bucket.ts';
+import { startCollector } from './collector.ts';
 import { readSigningKeys } from './database.ts';
-import { startTestStack, type TestStack, waitForModel } from './local-stack.ts';
+import { makeTemporaryFolder, startTestStack, type TestStack, waitForModel } from './local-stack.ts';
+import { plantInto, searchLogs } from './planted.ts';
 
 /** What the tests know of the running system, besides its public HTTP interface. */
 export interface Installation {
@@ -20,6 +24,8 @@ export interface Installation {
   readonly serviceTokenSecret: string;
   /** What a scraper of `/metrics` proves itself with. */
   readonly metricsToken: string;
+  /** Where the spans of the system go (harness/collector.ts). */
+  readonly collectorUrl: string;
   /** The outbox page of the e-mail stand-in. */
   readonly mailUrl: string;
   readonly issuer: string;
@@ -41,9 +47,15 @@ const MAX_UPLOAD_BYTES = 8 * 1024 * 1024;
 /** Starts one system for all files of a project; the project's name says in which composition. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const composition = project.name === 'e2e-monolith' ? 'monolith' : 'split';
-  const { stack, logFile, dispose } = await startTestStack({
+  const folder = await makeTemporaryFolder('telemetry');
+  const collector = await startCollector(join(folder, 'spans.log'));
+  plantInto(join(folder, 'planted.txt'));
+  const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER_ARG: '0.05' };
+  const system = await startTestStack({
     composition,
+    sidecarEnv: traces,
     bindings: {
+      ...traces,
       MAX_UPLOAD_BYTES: String(MAX_UPLOAD_BYTES),
       RATE_LIMIT_SCALE: '1000',
       // Everything that could be logged: a test looks for secrets in it.
@@ -53,11 +65,25 @@ export default async function setup(project: TestProject): Promise<() => Promise
       REFRESH_GRACE_SECONDS: '4',
     },
   });
+  const { stack, logFile } = system;
+  const dispose = async () => {
+    try {
+      await stack.stop();
+      await collector.close();
+      await cp(dirname(logFile), join(folder, 'logs'), { recursive: true });
+      await rename(join(folder, 'spans.log'), join(folder, 'logs', 'spans.log'));
+      await searchLogs(join(folder, 'logs'));
+    } finally {
+      await system.dispose();
+      await rm(folder, { recursive: true, force: true });
+    }
+  };
   try {
     const hasModel = await waitForModel(stack);
     project.provide('installation', {
       ...(await describeInstallation({ stack, logFile }, composition)),
       hasModel,
+      collectorUrl: collector.url,
       maxUploadBytes: MAX_UPLOAD_BYTES,
     });
   } catch (error) {
@@ -85,6 +111,7 @@ export async function describeInstallation(
     logFile,
     serviceTokenSecret: stack.secrets.serviceTokenSecret,
     metricsToken: stack.secrets.metricsToken,
+    collectorUrl: '',
     mailUrl: new URL('/', stack.bindings.EMAIL_ENDPOINT).href,
     issuer: stack.bindings.AUTH_ISSUER ?? '',
     audience: stack.bindings.AUTH_AUDIENCE ?? '',

@@ -70,6 +70,8 @@ export const analyses = aiSchema.table(
     /** Indexed words of all chunks; with `chunkCount`, what BM25 needs to know of a scope's size. */
     wordCount: integer('word_count').notNull().default(0),
     truncated: text('truncated'),
+    /** Of the request that made the version (W3C Trace Context). */
+    traceparent: text('traceparent'),
     createdAt: at('created_at').notNull().default(sql`now()`),
     updatedAt: at('updated_at').notNull().default(sql`now()`),
   },

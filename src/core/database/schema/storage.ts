@@ -368,6 +368,8 @@ export const outbox = storageSchema.table(
     /** Who is told besides those who have a right in the scope: whoever has just lost it. */
     audience: uuid('audience').array(),
     payload: jsonb('payload').notNull().default({}),
+    /** Of the request that caused it (W3C Trace Context): what is done about it later belongs to the same trace. */
+    traceparent: text('traceparent'),
     createdAt: at('created_at').notNull().default(sql`now()`),
   },
   (table) => [index('outbox_order_idx').on(table.transactionId, table.id)],

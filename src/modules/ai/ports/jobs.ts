@@ -17,6 +17,8 @@ export interface Job {
   readonly isRedo: boolean;
   /** How long it had to wait last time before it was due again. */
   readonly waitedSeconds: number;
+  /** Of the request that made the version. */
+  readonly traceparent: string | undefined;
 }
 
 /** Why a version cannot be read that storage does not hand out. Whoever brings it back asks for it to be read again. */

@@ -12,8 +12,8 @@ export const CURSOR = 'storage';
 export async function recordEvents(db: Database, events: readonly StorageEvent[]): Promise<void> {
   const last = events.at(-1);
   if (last === undefined) return;
-  const created = events.flatMap(({ type, fileId, versionId }) =>
-    type === 'version.created' && versionId ? [{ fileId, versionId }] : [],
+  const created = events.flatMap(({ type, fileId, versionId, traceparent }) =>
+    type === 'version.created' && versionId ? [{ fileId, versionId, traceparent: traceparent ?? null }] : [],
   );
   const statements = [
     ...(created.length > 0 ? [db.insert(analyses).values(created).onConflictDoNothing()] : []),

@@ -106,7 +106,7 @@ async function claim(db: Database, leaseToken: string, leaseSeconds: number): Pr
       lease_token = ${leaseToken}::uuid, lease_until = ${inSeconds(leaseSeconds)}, attempts = a.attempts + 1,
       updated_at = now()
     from due where a.version_id = due.version_id
-    returning a.version_id, a.file_id, a.attempts, array_to_string(a.todo, ',') as todo, a.run, a.priority, a.status,
+    returning a.version_id, a.file_id, a.attempts, array_to_string(a.todo, ',') as todo, a.run, a.priority, a.status, a.traceparent,
       greatest(0, extract(epoch from due.waited))::float8 as waited`);
   const [row] = rows;
   if (row === undefined) return undefined;
@@ -121,5 +121,6 @@ async function claim(db: Database, leaseToken: string, leaseSeconds: number): Pr
     priority: Number(row.priority) === 0 ? 0 : 1,
     isRedo: row.status === 'ready',
     waitedSeconds: Number(row.waited),
+    traceparent: row.traceparent === null ? undefined : String(row.traceparent),
   };
 }

@@ -15,6 +15,8 @@ export interface AnalysisDependencies {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly logger: Logger;
+  /** Share of the traces that are kept, 0 to 1; undefined where there is no collector. */
+  readonly traceRatio?: number | undefined;
 }
 
 /** Longer than any one call: reading a document may take 180 s, its analysis steps 200 s, embedding a slice 120 s. */

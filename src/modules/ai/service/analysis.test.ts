@@ -27,6 +27,7 @@ const job = (changes: Partial<Job> = {}): Job => ({
   priority: 0,
   isRedo: false,
   waitedSeconds: 0,
+  traceparent: undefined,
   ...changes,
 });
 const chunk = (index: number) => ({ index, start: index, end: index + 1, text: `text ${index}` });

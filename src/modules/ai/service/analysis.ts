@@ -1,5 +1,8 @@
+import type { StorageEvent } from '../../../contracts/storage.ts';
 import { DependencyError } from '../../../core/resilience/dependency.ts';
-import { describeError } from '../../../core/telemetry/logger.ts';
+import { describeError, type Logger } from '../../../core/telemetry/logger.ts';
+import { parseTraceparent } from '../../../core/telemetry/trace-context.ts';
+import { withRootSpan } from '../../../core/telemetry/tracer.ts';
 import { ModelUnavailableError, WorkLostError } from '../ports/inference.ts';
 import type { Job, JobRepository } from '../ports/jobs.ts';
 import { type AnalysisDependencies, LEASE_SECONDS } from './analysis-dependencies.ts';
@@ -17,13 +20,20 @@ export interface AnalysisService {
 }
 
 export function createAnalysisService(dependencies: AnalysisDependencies): AnalysisService {
-  const { jobs, storage, newToken } = dependencies;
+  const { jobs, storage, newToken, traceRatio, logger } = dependencies;
 
   async function worker(mayContinue: () => boolean): Promise<void> {
     while (mayContinue()) {
       const job = await jobs.claim(newToken(), LEASE_SECONDS);
       if (job === undefined) return;
-      await runJob(dependencies, job, mayContinue);
+      const trace = {
+        service: 'acs-ai',
+        name: 'analyse version',
+        kind: 'consumer',
+        parent: parseTraceparent(job.traceparent),
+        ratio: traceRatio,
+      } as const;
+      await withRootSpan(trace, () => runJob(dependencies, job, mayContinue));
     }
   }
 
@@ -33,6 +43,7 @@ export function createAnalysisService(dependencies: AnalysisDependencies): Analy
         const events = await storage.events(await jobs.cursor(), EVENTS_AT_ONCE);
         if (events.length === 0) return;
         await jobs.recordEvents(events);
+        for (const event of events) logEvent(logger, event);
         if (events.length < EVENTS_AT_ONCE) return;
       }
     },
@@ -64,6 +75,12 @@ async function runJob(
     logger.warn('analysis interrupted', { versionId, attempts, error: describeError(error) });
     await putBack(jobs, job, error);
   }
+}
+
+/** One line for each thing that happened to somebody's files; readers of the outbox see each once, after its commit. */
+function logEvent(logger: Logger, { type, fileId, versionId, traceparent }: StorageEvent): void {
+  const traceId = parseTraceparent(traceparent)?.traceId;
+  logger.info('event', { event: type, fileId, versionId, ...(traceId ? { traceId } : {}) });
 }
 
 async function putBack(jobs: JobRepository, job: Job, error: unknown): Promise<void> {

@@ -36,8 +36,10 @@ export function createAuditSealer(dependencies: {
         const checkpoint = { sequence, hash, createdAt: now() };
         const signature = await signer.sign(checkpoint);
         // When another sealer was faster, these rows are tried again on top of its own.
-        if (await log.seal(head, placed, { ...checkpoint, signature }))
+        if (await log.seal(head, placed, { ...checkpoint, signature })) {
+          for (const row of rows) logEvent(logger, row);
           logger.info('audit checkpoint', { sequence, hash, signature });
+        }
         if (rows.length < BATCH) return;
       }
     },
@@ -48,6 +50,20 @@ export function createAuditSealer(dependencies: {
         if ((await log.prune(days, PRUNE_ROWS)) === undefined) return;
     },
   };
+}
+
+/** One line for each entry, once, after its commit; details and addresses stay in the audit log. */
+function logEvent(logger: Pick<Logger, 'info'>, row: AuditRecord): void {
+  const { action, result, actorKind, actorId, objectKind, objectId, requestId } = row;
+  logger.info('event', {
+    event: action,
+    result,
+    actorKind,
+    actorId,
+    objectKind,
+    objectId,
+    ...(requestId === null ? {} : { requestId }),
+  });
 }
 
 /** A row as it is hashed at its place in the chain. */

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../core/database/client.ts';
 import { uuidToId } from '../../../core/database/columns.ts';
+import { currentTraceparent } from '../../../core/telemetry/tracer.ts';
 import { MAX_DEPTH } from '../models/names.ts';
 import type { UploadEnd, UploadRepository } from '../ports/uploads.ts';
 import { driveOf, driveOfUpload, uuid } from './access.ts';
@@ -65,9 +66,9 @@ const ending = (uploadId: string): SQL => sql`
       expires_at = now() + ${ENDED_DAYS} * interval '1 day' from written
     where u.id = ${uuid(uploadId)}
   )
-  insert into storage.outbox (type, drive_id, scope_id, file_id, version_id, actor_id, payload)
+  insert into storage.outbox (type, drive_id, scope_id, file_id, version_id, actor_id, traceparent, payload)
   select 'version.created', written.drive_id, written.scope_id, written.file_id, upload.version_id, upload.user_id,
-    case when upload.link_id is null then '{}'::jsonb else jsonb_build_object('linkId', upload.link_id) end
+    ${currentTraceparent() ?? null}::text, case when upload.link_id is null then '{}'::jsonb else jsonb_build_object('linkId', upload.link_id) end
   from upload, written returning id`;
 
 function createStatement(defaults: QuotaDefaults, uploadId: string, end: UploadEnd): SQL {

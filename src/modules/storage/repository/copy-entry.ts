@@ -1,6 +1,7 @@
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../core/database/client.ts';
 import { files } from '../../../core/database/schema/storage.ts';
+import { currentTraceparent } from '../../../core/telemetry/tracer.ts';
 import { asUser } from '../ports/actor.ts';
 import type { Destination, EntryRepository, Naming } from '../ports/entries.ts';
 import { driveOf, ensureDrive, uuid } from './access.ts';
@@ -147,8 +148,9 @@ const effectsOf = (userId: string): SQL => sql`
       cargo.announced_type, ${uuid(userId)}
     from cargo, decided where cargo.version_id is not null
   ), told as (
-    insert into storage.outbox (type, drive_id, scope_id, file_id, version_id, actor_id)
-    select event.type, event.drive_id, event.scope_id, event.id, event.version_id, ${uuid(userId)} from (
+    insert into storage.outbox (type, drive_id, scope_id, file_id, version_id, actor_id, traceparent)
+    select event.type, event.drive_id, event.scope_id, event.id, event.version_id, ${uuid(userId)},
+      ${currentTraceparent() ?? null}::text from (
       select 'file.trashed' as type, drive_id, scope_id, id, null::uuid as version_id from replaced
       union all
       select case when current_version_id is null then 'file.copied' else 'version.created' end, drive_id, scope_id, id,

@@ -50,6 +50,7 @@ export async function readEvents(db: Database, after: string | null, limit: numb
       type: outbox.type,
       fileId: outbox.fileId,
       versionId: outbox.versionId,
+      traceparent: outbox.traceparent,
     })
     .from(outbox)
     .where(

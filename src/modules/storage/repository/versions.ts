@@ -2,6 +2,7 @@ import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm';
 import { auditRows } from '../../../core/database/audit.ts';
 import type { Database } from '../../../core/database/client.ts';
 import { files, objects, versions } from '../../../core/database/schema/storage.ts';
+import { currentTraceparent } from '../../../core/telemetry/tracer.ts';
 import { asUser } from '../ports/actor.ts';
 import type { VersionRefusal, VersionRepository } from '../ports/versions.ts';
 import { driveOf, isVisibleTo, lockDrives, may, rankIn, uuid } from './access.ts';
@@ -138,8 +139,9 @@ async function restore(
         old.content_type, old.announced_type, ${uuid(userId)} from target, old
       returning id
     )
-    insert into storage.outbox (type, drive_id, scope_id, file_id, version_id, actor_id)
-    select 'version.created', target.drive_id, target.scope_id, target.id, version.id, ${uuid(userId)}
+    insert into storage.outbox (type, drive_id, scope_id, file_id, version_id, actor_id, traceparent)
+    select 'version.created', target.drive_id, target.scope_id, target.id, version.id, ${uuid(userId)},
+      ${currentTraceparent() ?? null}::text
     from target, version returning id`;
   const [, written, rows, found, condition] = await db.batch([
     db.execute(lockDrives(driveOf(which.fileId))),
