@@ -23,8 +23,9 @@ function createWorld(answer: () => Response | Promise<Response> = () => new Resp
     LOG_LEVEL: 'silent',
   };
   const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
+  const gateway = createGateway();
   const send = async (path: string, init?: RequestInit) =>
-    createGateway().fetch(new Request(`http://gateway${path}`, init), env, context);
+    gateway.fetch(new Request(`http://gateway${path}`, init), env, context);
   return { seen, send };
 }
 
@@ -118,13 +119,54 @@ describe('the gateway', () => {
   });
 
   test('is ready when every module is, and says which is not', async () => {
-    const ready = await createWorld().send('/readyz');
-    expect(await ready.json()).toEqual({
+    const well = {
+      status: 'ready',
+      dependencies: { postgres: { state: 'up', required: true, latencyMs: 2 } },
+    };
+    const ready = await createWorld(() => Response.json(well)).send('/readyz');
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toMatchObject({
       status: 'ready',
       modules: { auth: 'ready', storage: 'ready', ai: 'ready' },
+      dependencies: { auth: well.dependencies },
     });
     const down = await createWorld(() => Promise.reject(new Error('down'))).send('/readyz');
-    expect([down.status, down.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(down.status).toBe(503);
+    expect(await down.json()).toMatchObject({ status: 'unavailable', modules: { auth: 'unavailable' } });
+  });
+
+  test('is degraded, not dead, while something is away that it can do without', async () => {
+    const { send } = createWorld(() =>
+      Response.json({
+        status: 'degraded',
+        dependencies: { redis: { state: 'down', required: false, latencyMs: 2_000 } },
+      }),
+    );
+    const answer = await send('/readyz');
+    expect([answer.status, await answer.json()]).toMatchObject([200, { status: 'degraded' }]);
+    const page = await send('/status');
+    expect(page.status).toBe(200);
+    expect(await page.text()).toMatch(/with less than usual[\s\S]*Cache[\s\S]*down/);
+  });
+
+  test('has started once it was ready, whatever comes later', async () => {
+    let isWell = false;
+    const answer = () => (isWell ? Response.json({ status: 'ready' }) : Promise.reject(new Error('down')));
+    const { send } = createWorld(answer);
+    expect((await send('/startupz')).status).toBe(503);
+    isWell = true;
+    expect((await send('/startupz')).status).toBe(200);
+    isWell = false;
+    expect((await send('/readyz')).status).toBe(503);
+    expect((await send('/startupz')).status).toBe(200);
+    expect((await send('/healthz')).status).toBe(200);
+    expect((await send('/status')).status).toBe(503);
+  });
+
+  test('does not let a module write into the status page', async () => {
+    const dependencies = { '<script>x</script>': { state: 'up', required: true, latencyMs: 1 } };
+    const { send } = createWorld(() => Response.json({ status: 'ready', dependencies }));
+    expect(await (await send('/status')).text()).not.toContain('<script>');
   });
 
   test('answers 503 for the contract while a module is down', async () => {

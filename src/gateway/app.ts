@@ -14,6 +14,7 @@ import { checkModules } from './readiness.ts';
 import { type ModuleName, targetOf } from './routing.ts';
 import { scrape } from './scrape.ts';
 import { securityHeaders } from './security-headers.ts';
+import { statusPage } from './status-page.ts';
 
 const CORS_SECONDS = 600;
 const SIBLINGS = { AUTH: 'auth', STORAGE: 'storage', AI: 'ai' } as const satisfies Record<
@@ -31,10 +32,22 @@ export function createGateway(): EdgeModule {
   // Before whatever needs the configuration, to be able to say that it is faulty.
   app.get('/healthz', (c) => c.json({ status: 'alive' }));
   app.get('/readyz', async (c) => {
-    const { ready, ...found } = await checkModules(c.env);
-    return ready
-      ? c.json({ status: 'ready', ...found }, 200)
-      : c.json({ status: 'unavailable', ...found }, 503, { 'retry-after': '5' });
+    const readiness = await checkModules(c.env);
+    return readiness.status === 'unavailable'
+      ? c.json(readiness, 503, { 'retry-after': '5' })
+      : c.json(readiness, 200);
+  });
+  // Of each environment that was ready once: from then on it is for readiness to say what is the matter.
+  const started = new WeakSet<object>();
+  app.get('/startupz', async (c) => {
+    if (!started.has(c.env) && (await checkModules(c.env)).status === 'unavailable')
+      return c.json({ status: 'starting' }, 503, { 'retry-after': '5' });
+    started.add(c.env);
+    return c.json({ status: 'started' }, 200);
+  });
+  app.get('/status', async (c) => {
+    const readiness = await checkModules(c.env);
+    return c.html(statusPage(readiness, new Date()), readiness.status === 'unavailable' ? 503 : 200);
   });
   app.get('/metrics', (c) => scrape(c.env, c.req.raw));
   const allowOrigins = cors({

@@ -1,21 +1,20 @@
 import { z } from 'zod';
 import { ConfigError, fetcherSchema } from '../core/config/config.ts';
+import { type ModuleReadiness, moduleReadinessSchema } from '../core/http/health.ts';
 import { gatewayConfig } from './config.ts';
 
 const TIMEOUT_MS = 5_000;
 
-type State = 'ready' | 'unavailable' | 'misconfigured';
+type State = ModuleReadiness['status'];
 
 export interface Readiness {
-  readonly ready: boolean;
+  /** `degraded`: it works, without something that it can do without. */
+  readonly status: 'ready' | 'degraded' | 'unavailable';
   readonly modules: Readonly<Record<string, State>>;
+  /** What each module stands on, as it found it just now. */
+  readonly dependencies: Readonly<Record<string, ModuleReadiness['dependencies']>>;
   /** What is wrong with whose environment. Said on the machine of whoever runs it, and nowhere else. */
   readonly faults?: Readonly<Record<string, readonly string[]>>;
-}
-
-interface Found {
-  readonly state: State;
-  readonly faults: readonly string[];
 }
 
 const bindingsSchema = z.object({
@@ -24,7 +23,7 @@ const bindingsSchema = z.object({
   AI: fetcherSchema.optional().catch(undefined),
   ENVIRONMENT: z.string().optional().catch(undefined),
 });
-const misconfiguredSchema = z.object({ status: z.literal('misconfigured'), faults: z.array(z.string()) });
+const UNAVAILABLE: ModuleReadiness = { status: 'unavailable', dependencies: {}, faults: [] };
 
 /** Asks every module whether it and its dependencies answer; also when the gateway's own environment is faulty. */
 export async function checkModules(env: object): Promise<Readiness> {
@@ -35,17 +34,23 @@ export async function checkModules(env: object): Promise<Readiness> {
     ),
   );
   const own = gatewayFaults(env);
-  const found =
-    own.length > 0 ? [['gateway', { state: 'misconfigured', faults: own }] as const, ...asked] : asked;
+  const gateway: ModuleReadiness = { status: 'misconfigured', dependencies: {}, faults: [...own] };
+  const found = own.length > 0 ? [['gateway', gateway] as const, ...asked] : asked;
   const faulty = found.filter(([, { faults }]) => faults.length > 0);
   const isLocal = ENVIRONMENT === 'local' || ENVIRONMENT === 'test';
   return {
-    ready: found.every(([, { state }]) => state === 'ready'),
-    modules: Object.fromEntries(found.map(([name, { state }]) => [name, state])),
+    status: statusOf(found.map(([, { status }]) => status)),
+    modules: Object.fromEntries(found.map(([name, { status }]) => [name, status])),
+    dependencies: Object.fromEntries(asked.map(([name, { dependencies }]) => [name, dependencies])),
     ...(isLocal && faulty.length > 0
       ? { faults: Object.fromEntries(faulty.map(([name, { faults }]) => [name, faults])) }
       : {}),
   };
+}
+
+function statusOf(states: readonly State[]): Readiness['status'] {
+  if (states.some((state) => state === 'unavailable' || state === 'misconfigured')) return 'unavailable';
+  return states.includes('degraded') ? 'degraded' : 'ready';
 }
 
 function gatewayFaults(env: object): readonly string[] {
@@ -58,19 +63,13 @@ function gatewayFaults(env: object): readonly string[] {
   }
 }
 
-async function ask(module: z.output<typeof bindingsSchema>['AUTH']): Promise<Found> {
-  const unavailable: Found = { state: 'unavailable', faults: [] };
+async function ask(module: z.output<typeof bindingsSchema>['AUTH']): Promise<ModuleReadiness> {
   try {
     const response = await module?.fetch(
       new Request('http://module/readyz', { signal: AbortSignal.timeout(TIMEOUT_MS) }),
     );
-    if (response?.ok) {
-      await response.body?.cancel();
-      return { state: 'ready', faults: [] };
-    }
-    const parsed = misconfiguredSchema.safeParse(await response?.json());
-    return parsed.success ? { state: 'misconfigured', faults: parsed.data.faults } : unavailable;
+    return moduleReadinessSchema.parse(await response?.json());
   } catch {
-    return unavailable;
+    return UNAVAILABLE;
   }
 }

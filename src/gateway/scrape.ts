@@ -18,12 +18,19 @@ export async function scrape(env: object, request: Request): Promise<Response> {
   // Hashes take the same time to compare, whatever was sent.
   if (hashSecret(bearerToken(request)) !== hashSecret(config.METRICS_TOKEN))
     throw coreError('unauthorized', { detail: 'This is for whoever has the token of the metrics.' });
-  const [totals, { modules }] = await Promise.all([readTotals(config), checkModules(env)]);
+  const [totals, { modules, dependencies }] = await Promise.all([readTotals(config), checkModules(env)]);
   const gauges: Gauge[] = Object.entries(modules).map(([module, state]) => ({
     name: 'acs_module_up',
     labels: { module },
-    value: Number(state === 'ready'),
+    value: Number(state === 'ready' || state === 'degraded'),
   }));
+  for (const [module, found] of Object.entries(dependencies))
+    for (const [dependency, { state }] of Object.entries(found))
+      gauges.push({
+        name: 'acs_dependency_up',
+        labels: { module, dependency },
+        value: Number(state === 'up'),
+      });
   gauges.push({ name: 'acs_metrics_store_up', labels: {}, value: Number(totals !== undefined) });
   return new Response(renderMetrics(totals ?? new Map(), gauges), {
     headers: { 'content-type': PROMETHEUS_TEXT, 'cache-control': 'no-store' },

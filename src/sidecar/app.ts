@@ -8,7 +8,7 @@ import { describeError, type Logger } from '../core/telemetry/logger.ts';
 import type { Shipment } from '../core/telemetry/shipment.ts';
 import { analyseText, listPlugins } from './api/analyses.ts';
 import { digestObject } from './api/digest.ts';
-import { reportReadiness } from './api/health.ts';
+import { reportReadiness, reportStart } from './api/health.ts';
 import { infer } from './api/infer.ts';
 import { previewObject } from './api/preview.ts';
 import { readObject } from './api/read.ts';
@@ -58,6 +58,7 @@ export function createSidecarApp(dependencies: SidecarDependencies): Hono<{ Vari
   app.use(identifyAndLog(logger));
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', () => reportReadiness(embedding));
+  app.get('/startupz', () => reportStart(embedding));
   app.use('/v1/*', authenticateService(dependencies), limitBody());
   app.post('/v1/models/:task/:id?', async (c) =>
     infer(c.req.raw, await parseJson(c.req.raw), { embedding, models }, c.req.param()),

@@ -42,9 +42,14 @@ export const METRICS = {
     help: '1 when the store that adds up the counters of all isolates answered, else 0 and no counters.',
     labels: [],
   },
+  acs_dependency_up: {
+    type: 'gauge',
+    help: '1 when what a module stands on answered it just now.',
+    labels: ['module', 'dependency'],
+  },
   acs_module_up: {
     type: 'gauge',
-    help: '1 when the module and what it needs answered just now.',
+    help: '1 when the module and what it cannot do without answered just now.',
     labels: ['module'],
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;

@@ -1,13 +1,17 @@
+import { checkSidecar } from '../../contracts/sidecar-alive.ts';
 import { createStorageClient } from '../../contracts/storage.ts';
 import { createUpstashCache } from '../../core/cache/upstash-cache.ts';
+import { pingRedis } from '../../core/cache/upstash-ping.ts';
 import { parseConfig } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
 import { newId } from '../../core/database/columns.ts';
 import { readFlags, workspacesOf } from '../../core/database/flags.ts';
+import { checkDatabase } from '../../core/database/latest-migration.ts';
 import { createQueueWakeUp } from '../../core/events/wake-up.ts';
 import { createFlags } from '../../core/flags/flags.ts';
 import type { Guard } from '../../core/http/authorize.ts';
 import { createGuard } from '../../core/http/guard.ts';
+import type { DependencyChecks } from '../../core/http/health.ts';
 import { telemetryOf } from '../../core/http/telemetry-out.ts';
 import { createDependency } from '../../core/resilience/dependency.ts';
 import { type ServiceName, signServiceToken } from '../../core/security/service-token.ts';
@@ -64,7 +68,7 @@ export interface AiDependencies {
   readonly services: (requestId: string) => AiServices;
   readonly background: (requestId: string) => AiBackground;
   readonly guard: Guard;
-  readonly check: () => Promise<void>;
+  readonly checks: DependencyChecks;
 }
 
 export function createAiDependencies(env: object): AiDependencies {
@@ -169,8 +173,10 @@ export function createAiDependencies(env: object): AiDependencies {
       }),
     }),
     guard: createGuard({ config, db, auth: config.AUTH }),
-    check: async () => {
-      await db.execute('select 1');
+    checks: {
+      postgres: { isRequired: true, ask: () => checkDatabase(db) },
+      redis: { isRequired: false, ask: () => pingRedis(config) },
+      sidecar: { isRequired: false, ask: () => checkSidecar(config.SIDECAR_URL) },
     },
   };
 }

@@ -22,7 +22,7 @@ export function createAiModule(): EdgeModule {
   const dependencies = perEnvironment(createAiDependencies);
   const app = createHttpApp<AiVariables>('ai');
 
-  mountReadiness(app, (env) => dependencies(env).check());
+  mountReadiness(app, (env) => dependencies(env).checks);
   app.use(provideGuard((env) => dependencies(env).guard));
   app.use('/v1/*', async (c, next) => {
     c.set('services', dependencies(c.env).services(c.get('requestId')));

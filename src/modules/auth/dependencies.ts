@@ -1,7 +1,10 @@
 import type { RateLimiter } from '../../core/cache/rate-limiter.ts';
+import { pingRedis } from '../../core/cache/upstash-ping.ts';
 import { parseConfig } from '../../core/config/config.ts';
 import { newId } from '../../core/database/columns.ts';
+import { checkDatabase } from '../../core/database/latest-migration.ts';
 import type { Guard } from '../../core/http/authorize.ts';
+import type { DependencyChecks } from '../../core/http/health.ts';
 import { hashSecret, newSecret } from '../../core/security/secret.ts';
 import type { Logger } from '../../core/telemetry/logger.ts';
 import { deviceOf } from './adapters/bowser-devices.ts';
@@ -86,7 +89,7 @@ export interface AuthDependencies {
   /** What the cron does, once a minute; each is short, may fail by itself, and may run twice at once. */
   readonly maintenance: readonly MaintenanceTask[];
   readonly logger: Logger;
-  readonly check: () => Promise<void>;
+  readonly checks: DependencyChecks;
 }
 
 export function createAuthDependencies(env: object): AuthDependencies {
@@ -99,8 +102,9 @@ export function createAuthDependencies(env: object): AuthDependencies {
     emails: { prepared: foundation.emails.prepared, deliver: foundation.outbox.deliver },
     maintenance: createMaintenance(foundation),
     logger: foundation.logger,
-    check: async () => {
-      await db.execute('select 1');
+    checks: {
+      postgres: { isRequired: true, ask: () => checkDatabase(db) },
+      redis: { isRequired: false, ask: () => pingRedis(foundation.config) },
     },
   };
 }

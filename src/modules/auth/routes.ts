@@ -43,7 +43,7 @@ export function createAuthModule(): EdgeModule {
   const dependencies = perEnvironment(createAuthDependencies);
   const app = createHttpApp<AuthVariables>('auth');
 
-  mountReadiness(app, (env) => dependencies(env).check());
+  mountReadiness(app, (env) => dependencies(env).checks);
   app.use(limitBody());
   app.use((c, next) => sendEmailsAfterwards(dependencies(c.env), c.executionCtx, next));
   app.use(provideGuard((env) => dependencies(env).guard));

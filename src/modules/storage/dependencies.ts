@@ -1,16 +1,20 @@
 import { v7 as uuidv7 } from 'uuid';
+import { checkSidecar } from '../../contracts/sidecar-alive.ts';
 import { createSidecarFiles } from '../../contracts/sidecar-files.ts';
 import type { Cache } from '../../core/cache/cache.ts';
 import type { RateLimiter } from '../../core/cache/rate-limiter.ts';
 import { scaleLimits } from '../../core/cache/rate-limiter.ts';
 import { createUpstashCache } from '../../core/cache/upstash-cache.ts';
+import { pingRedis } from '../../core/cache/upstash-ping.ts';
 import { createUpstashRateLimiter } from '../../core/cache/upstash-rate-limiter.ts';
 import { parseConfig } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
 import { newId } from '../../core/database/columns.ts';
+import { checkDatabase } from '../../core/database/latest-migration.ts';
 import { createQueueWakeUp, type WakeUp } from '../../core/events/wake-up.ts';
 import type { Guard } from '../../core/http/authorize.ts';
 import { createGuard } from '../../core/http/guard.ts';
+import type { DependencyChecks } from '../../core/http/health.ts';
 import { createVault } from '../../core/objects/create-vault.ts';
 import { createS3ObjectStore } from '../../core/objects/s3-object-store.ts';
 import { createKeyring } from '../../core/security/keyring.ts';
@@ -91,8 +95,7 @@ export interface StorageDependencies {
   /** What cron does, in this order. */
   readonly maintenance: readonly MaintenanceTask[];
   readonly afterWrites: () => Promise<void> | undefined;
-  /** Answers when database and object store do. */
-  readonly check: () => Promise<void>;
+  readonly checks: DependencyChecks;
 }
 
 const NO_CACHE: Cache = {
@@ -237,8 +240,11 @@ export function createStorageDependencies(env: object): StorageDependencies {
     logger,
     maintenance,
     afterWrites: createAfterWrites(maintenance, logger, Date.now, config.AFTER_WRITES_MS),
-    check: async () => {
-      await Promise.all([db.execute('select 1'), store.check()]);
+    checks: {
+      postgres: { isRequired: true, ask: () => checkDatabase(db) },
+      s3: { isRequired: true, ask: () => store.check() },
+      redis: { isRequired: false, ask: () => pingRedis(config) },
+      sidecar: { isRequired: false, ask: () => checkSidecar(config.SIDECAR_URL) },
     },
   };
 }

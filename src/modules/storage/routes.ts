@@ -36,7 +36,7 @@ export function createStorageModule(): EdgeModule {
   const app = createHttpApp<StorageVariables>('storage');
   const service = authenticateService((env) => dependencies(env).serviceTokenSecret, 'storage');
 
-  mountReadiness(app, (env) => dependencies(env).check());
+  mountReadiness(app, (env) => dependencies(env).checks);
   app.use(
     provideGuard((env) => dependencies(env).guard),
     refuseInvalidQuery,

@@ -10,3 +10,9 @@ export function reportReadiness(embedding: EmbedderHandle): Response {
   };
   return Response.json(body);
 }
+
+/** 503 until it is known whether there is a model: whoever restarts what does not start must not do it while one loads. */
+export function reportStart(embedding: EmbedderHandle): Response {
+  const isLoading = embedding.state().state === 'loading';
+  return Response.json({ status: isLoading ? 'starting' : 'started' }, { status: isLoading ? 503 : 200 });
+}
