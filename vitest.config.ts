@@ -35,7 +35,7 @@ export default defineConfig({
         test: {
           name: 'e2e-faults',
           ...endToEnd,
-          include: ['tests/e2e/faults/*.test.ts'],
+          include: ['tests/e2e/faults/*.test.ts', 'tests/faults/*.test.ts'],
           testTimeout: 180_000,
         },
       },

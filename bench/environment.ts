@@ -41,7 +41,7 @@ export async function withEnvironment<T>(
       bundleDir: join(ROOT, 'dist/bench-bundles'),
       port: await findFreePort(),
       log: () => undefined,
-      bindings,
+      bindings: { RATE_LIMIT_SCALE: '10000', ...bindings },
     });
     try {
       const workerdPid = (await workerdPids()).find((pid) => !others.includes(pid));

@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { createMemoryRateLimiter } from '../../src/core/cache/memory-rate-limiter.ts';
 import { createDatabase } from '../../src/core/database/client.ts';
 import type { Guard } from '../../src/core/http/authorize.ts';
 import { createGuard } from '../../src/core/http/guard.ts';
@@ -17,6 +18,7 @@ let guard: Guard | undefined;
 
 app.get('/', async (c) => {
   guard ??= createGuard({
+    limiter: createMemoryRateLimiter(Date.now),
     config: c.env,
     db: createDatabase(c.env),
     auth: {

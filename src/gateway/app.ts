@@ -5,6 +5,7 @@ import { CLIENT_ADDRESS_HEADER, CLIENT_PLACE_HEADER } from '../core/http/caller.
 import type { EdgeModule } from '../core/http/edge-module.ts';
 import { DependencyError, type DependencyName } from '../core/resilience/dependency.ts';
 import { currentTraceparent } from '../core/telemetry/tracer.ts';
+import { admit } from './admission.ts';
 import { pointToMetadata } from './challenge.ts';
 import { clientAddress, clientPlace } from './client-address.ts';
 import { gatewayConfig } from './config.ts';
@@ -114,6 +115,7 @@ export function createGateway(): EdgeModule {
   app.get('/docs', async (c) => c.html(docsPage(await joinContracts(gatewayConfig(c.env), ''))));
   app.get('/', (c) => c.redirect('/docs'));
 
+  app.use(admit());
   app.all('*', async (c) => {
     if (!isPercentEncodedUtf8(new URL(c.req.url).search)) {
       throw coreError('invalid_request', {

@@ -8,6 +8,8 @@ import { readMigrations } from './migrations.ts';
 import { type LocalSecrets, loadSecrets } from './secrets.ts';
 import { type Composition, functionsOf, startWorkers, type Workers } from './workers.ts';
 
+type Bindings = Readonly<Record<string, string>>;
+
 export interface StackOptions {
   readonly composition: Composition;
   /** Absolute path; everything that is kept is below it. */
@@ -16,8 +18,8 @@ export interface StackOptions {
   readonly bundleDir: string;
   readonly port: number;
   readonly log: (line: string) => void;
-  /** Overrides of Worker variables, for tests. */
-  readonly bindings?: Readonly<Record<string, string>>;
+  /** Overrides of Worker variables, for tests; may depend on what they are without. */
+  readonly bindings?: Bindings | ((own: Bindings) => Bindings);
   /** Overrides of the sidecar's environment, for tests. */
   readonly sidecarEnv?: Readonly<Record<string, string>>;
 }
@@ -64,7 +66,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
     building.catch(() => undefined);
     const services = await startServices(options, secrets, (service) => started.push(service));
-    const bindings = { ...bindingsOf(options, secrets, services), ...options.bindings };
+    const own = bindingsOf(options, secrets, services);
+    const bindings = {
+      ...own,
+      ...(typeof options.bindings === 'function' ? options.bindings(own) : options.bindings),
+    };
     const applied = await migrate(
       bindings.DATABASE_URL ?? '',
       await readMigrations(),
@@ -189,7 +195,7 @@ function bindingsOf(options: StackOptions, secrets: LocalSecrets, services: Serv
     ACCESS_TOKEN_SECONDS: env.ACCESS_TOKEN_SECONDS ?? '3600',
     MAX_UPLOAD_BYTES: env.MAX_UPLOAD_BYTES ?? String(UPLOAD_BYTES),
     CORS_ORIGINS: env.CORS_ORIGINS ?? '',
-    ...fromEnvironment([...AI_VARIABLES, ...TRACE_VARIABLES]),
+    ...fromEnvironment([...AI_VARIABLES, ...TRACE_VARIABLES, 'RATE_LIMIT_SCALE']),
   };
 }
 

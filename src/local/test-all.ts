@@ -12,6 +12,7 @@ const bin = (name: string) => join(ROOT, 'node_modules/.bin', name);
 interface Step {
   readonly title: string;
   readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** A project of vitest.config.ts: its tests are counted. */
   readonly project?: string;
 }
@@ -43,11 +44,18 @@ const END_TO_END: readonly Step[] = [
   tests('end to end: monolith', 'e2e-monolith'),
   tests('end to end: faults and lifecycle', 'e2e-faults'),
 ];
+const FAULTS: Step = {
+  title: 'fault matrix',
+  project: 'e2e-faults',
+  command: [bin('vitest'), 'run', '--project', 'e2e-faults', 'tests/faults'],
+  env: { FAULT_CELLS: process.env.FAULT_CELLS ?? 'all' },
+};
 const SELECTIONS: Readonly<Record<string, readonly Step[]>> = {
   all: [...CHECKS, tests('unit tests', 'unit'), BUNDLES, ...END_TO_END],
   check: [...CHECKS, BUNDLES],
   quick: [...CHECKS, tests('unit tests', 'unit'), BUNDLES, tests('end to end: split', 'e2e-split')],
   e2e: END_TO_END,
+  faults: [FAULTS],
 };
 
 interface Counted {
@@ -85,12 +93,12 @@ const reportSchema = z.object({
   ),
 });
 
-async function runStep({ title, command, project }: Step, folder: string): Promise<Outcome> {
+async function runStep({ title, command, project, env }: Step, folder: string): Promise<Outcome> {
   console.log(`\n=== ${title}`);
   const startedAt = performance.now();
   const report = join(folder, `${project}.json`);
   const reporters = project ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`] : [];
-  const code = await run([...command, ...reporters]);
+  const code = await run([...command, ...reporters], env);
   const counted = project ? await readReport(report) : NOTHING_COUNTED;
   const ok = code === 0 && counted !== undefined;
   const seconds = (performance.now() - startedAt) / 1000;
@@ -98,9 +106,13 @@ async function runStep({ title, command, project }: Step, folder: string): Promi
   return { title, ...NOTHING_COUNTED, ...counted, ok, seconds };
 }
 
-function run([command = '', ...args]: readonly string[]): Promise<number> {
+function run([command = '', ...args]: readonly string[], env: Step['env'] = {}): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    });
     child.once('error', (error) => {
       console.error(error.message);
       resolve(1);

@@ -62,6 +62,11 @@ export const cacheConfigSchema = z.object({
   UPSTASH_REDIS_REST_TOKEN: z.string().min(1),
 });
 
+/** Of docs/limits.md, "Throttling". */
+export const limitsConfigSchema = z.object({
+  RATE_LIMIT_SCALE: z.coerce.number().min(0.1).max(10_000).default(1),
+});
+
 /** Counts are added up, and shown at the gateway's `/metrics`, where this is set: the bearer token of the scraper. */
 export const metricsConfigSchema = z.object({
   METRICS_TOKEN: z

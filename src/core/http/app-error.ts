@@ -83,5 +83,6 @@ export const coreError = defineErrors({
   too_many_requests: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   misconfigured: { status: 503, title: 'A part of the service is not set up' },
+  overloaded: { status: 503, title: 'There is more to do than can be done at the moment' },
   dependency_unavailable: { status: 503, title: 'A part of the service is unavailable' },
 });

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { describe, expect, test, vi } from 'vitest';
+import { createMemoryRateLimiter } from '../cache/memory-rate-limiter.ts';
 import { DependencyError } from '../resilience/dependency.ts';
 import type { Principal } from '../security/principal.ts';
 import { createHttpApp, describeApi, limitBody } from './app.ts';
@@ -22,6 +23,7 @@ const guard = {
     },
   },
   recordAudit: async () => {},
+  limiter: createMemoryRateLimiter(Date.now),
   publicOrigin: 'https://api.test',
   now: () => 0,
 };

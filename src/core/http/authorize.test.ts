@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { createMemoryRateLimiter } from '../cache/memory-rate-limiter.ts';
 import type { AuditEntry } from '../security/audit.ts';
 import type { Principal } from '../security/principal.ts';
 import { createHttpApp, describeApi } from './app.ts';
@@ -36,6 +37,7 @@ const guard: Guard = {
     if (auditFails) throw new Error('the database is away');
     entries.push(entry);
   },
+  limiter: createMemoryRateLimiter(() => NOW),
   publicOrigin: ORIGIN,
   now: () => NOW,
 };

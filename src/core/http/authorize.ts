@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
+import type { RateLimiter } from '../cache/rate-limiter.ts';
 import type { RecordAudit } from '../security/audit.ts';
 import { auditedAs } from '../security/audit.ts';
 import type { Authenticator } from '../security/authenticator.ts';
@@ -8,12 +9,14 @@ import { describeError } from '../telemetry/logger.ts';
 import type { CoreVariables } from './app.ts';
 import { coreError } from './app-error.ts';
 import { callerOf } from './caller.ts';
+import { limitCaller } from './limit-caller.ts';
 import { bearer } from './openapi.ts';
 
 /** What a module needs to let people in; one per environment. */
 export interface Guard {
   readonly authenticator: Authenticator;
   readonly recordAudit: RecordAudit;
+  readonly limiter: RateLimiter;
   /** The origin that browsers see, the only one whose requests may ride on a cookie. */
   readonly publicOrigin: string;
   readonly now: () => number;
@@ -77,7 +80,7 @@ export function authorize(permission: Permission, recent: boolean): MiddlewareHa
       await record(c, 'access.denied', 'denied', refusal.code);
       throw refusal;
     }
-    await next();
+    await limitCaller(c, c.get('guard').limiter, principal, next);
     // What programs do in somebody's name is kept, reads too; what people do is kept by its own use case.
     if (isAgent(principal) && !c.req.path.startsWith('/internal/'))
       await record(c, 'agent.call', c.res.ok ? 'success' : 'failure', null);

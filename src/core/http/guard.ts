@@ -1,3 +1,4 @@
+import type { RateLimiter } from '../cache/rate-limiter.ts';
 import type { Fetcher } from '../config/config.ts';
 import { appendAudit } from '../database/audit.ts';
 import { createAuthorities } from '../database/authority.ts';
@@ -9,12 +10,13 @@ import type { Guard } from './authorize.ts';
 export interface GuardOptions {
   readonly config: { readonly AUTH_ISSUER: string; readonly AUTH_AUDIENCE: string };
   readonly db: Database;
+  readonly limiter: RateLimiter;
   /** Where the public keys are: the auth module. */
   readonly auth: Fetcher;
 }
 
 /** How every module lets people in: token or key, authority from the database, refusals and agents audited. */
-export function createGuard({ config, db, auth }: GuardOptions): Guard {
+export function createGuard({ config, db, limiter, auth }: GuardOptions): Guard {
   return {
     authenticator: createAuthenticator({
       verifier: createAccessTokenVerifier({
@@ -26,6 +28,7 @@ export function createGuard({ config, db, auth }: GuardOptions): Guard {
       authorities: createAuthorities(db),
       now: Date.now,
     }),
+    limiter,
     recordAudit: async (entry) => {
       await appendAudit(db, entry);
     },

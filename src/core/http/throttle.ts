@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from 'hono';
 import type { RateLimit, RateLimiter } from '../cache/rate-limiter.ts';
 import { addressKey } from '../security/address.ts';
-import { rateLimitHeaders, refuseOverLimit } from '../security/over-limit.ts';
+import { refuseOverLimit } from '../security/over-limit.ts';
 import type { Caller } from '../security/principal.ts';
+import { addRateLimitHeaders } from './limit-caller.ts';
 
 export interface ThrottledVariables {
   caller: Caller;
@@ -20,9 +21,6 @@ export function throttle(
     const decision = await c.get('limiter').consume(limit, addressKey(c.get('caller').address));
     refuseOverLimit(decision);
     await next();
-    for (const [name, value] of Object.entries(rateLimitHeaders(decision))) {
-      const others = c.res.headers.get(name);
-      c.header(name, others === null ? value : `${others}, ${value}`);
-    }
+    addRateLimitHeaders(c, [decision]);
   };
 }

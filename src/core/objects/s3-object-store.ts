@@ -115,6 +115,9 @@ async function put(s3: S3Access, Key: string, body: Body, options: PutOptions): 
   const isOwnEarlier = response.status === 412 && attempts > 1 && (await headObject(s3, Key))?.size === size;
   if (!response.ok && !isOwnEarlier) throw await putFailure(response, options);
   await response.body?.cancel();
+  // Every S3 names what it has stored. Something that says 200 without that is none, and may have stored nothing.
+  if (response.ok && !response.headers.has('etag'))
+    throw new DependencyError('s3', 'PUT was not answered by an object store');
   // A 412 does not say how the object was encrypted, so the object itself is asked.
   const said = isOwnEarlier ? await headResponse(s3, Key) : response;
   if (encryption && said?.headers.get('x-amz-server-side-encryption') !== encryption.algorithm) {

@@ -17,6 +17,14 @@ export type Fault =
   | { kind: 'flip'; byte: number }
   /** Nothing is ever answered. */
   | { kind: 'hang' }
+  /** The connection breaks before anything is answered. */
+  | { kind: 'reset' }
+  /** So many milliseconds late. */
+  | { kind: 'delay'; ms: number }
+  /** 200, and what nobody can make sense of. */
+  | { kind: 'garbage' }
+  /** It arrives twice; the second answer is the one that is given. */
+  | { kind: 'twice' }
   /** The answer without these headers. */
   | { kind: 'without'; headers: readonly string[] };
 
@@ -51,16 +59,25 @@ export async function startFaultProxy(port: number | (() => number)): Promise<Fa
     if (fault?.kind === 'status') {
       incoming.resume();
       outgoing.writeHead(fault.status).end(`<Error><Code>${fault.code}</Code></Error>`);
+    } else if (fault?.kind === 'reset') {
+      incoming.socket.destroy();
+    } else if (fault?.kind === 'garbage') {
+      incoming.resume();
+      outgoing.writeHead(200, { 'content-type': 'application/json' }).end('{"\u0000<garbage');
+    } else if (fault?.kind === 'twice') {
+      forwardTwice(typeof port === 'number' ? port : port(), incoming, outgoing);
     } else if (fault?.kind !== 'hang') {
       const transfer = { method, path, bytesSent: 0 };
       outgoing.on('close', () => {
         if (!outgoing.writableFinished) proxy.abandoned.push(transfer);
       });
-      const target = typeof port === 'number' ? port : port();
-      forward(target, incoming, outgoing, fault, (bytes) => {
-        proxy.bytesSent += bytes;
-        transfer.bytesSent += bytes;
-      });
+      const pass = () =>
+        forward(typeof port === 'number' ? port : port(), incoming, outgoing, fault, (bytes) => {
+          proxy.bytesSent += bytes;
+          transfer.bytesSent += bytes;
+        });
+      if (fault?.kind === 'delay') setTimeout(pass, fault.ms);
+      else pass();
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -84,7 +101,7 @@ function forward(
   port: number,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  fault: Exclude<Fault, { kind: 'status' | 'hang' }> | undefined,
+  fault: Fault | undefined,
   onSent: (bytes: number) => void,
 ): void {
   const { method, url: path, headers } = incoming;
@@ -118,6 +135,28 @@ function forward(
     if (!incoming.complete) upstream.destroy();
   });
   incoming.pipe(upstream);
+}
+
+function forwardTwice(port: number, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const { method, url: path, headers } = incoming;
+  const chunks: Buffer[] = [];
+  incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+  incoming.on('end', () => {
+    const body = Buffer.concat(chunks);
+    const send = (take: (answer: IncomingMessage) => void) =>
+      request({ host: '127.0.0.1', port, method, path, headers }, take)
+        .on('error', () => incoming.socket.destroy())
+        .end(body);
+    send((first) => {
+      first.resume();
+      first.on('end', () =>
+        send((second) => {
+          outgoing.writeHead(second.statusCode ?? 502, second.headers);
+          second.pipe(outgoing);
+        }),
+      );
+    });
+  });
 }
 
 function withoutHeaders(headers: IncomingHttpHeaders, names: readonly string[]): IncomingHttpHeaders {

@@ -4,6 +4,7 @@ import {
   cacheConfigSchema,
   databaseConfigSchema,
   fetcherSchema,
+  limitsConfigSchema,
   runtimeConfigSchema,
   serviceTokenConfigSchema,
 } from '../../core/config/config.ts';
@@ -14,6 +15,7 @@ export const aiConfigSchema = z.object({
   ...runtimeConfigSchema.shape,
   ...databaseConfigSchema.shape,
   ...cacheConfigSchema.shape,
+  ...limitsConfigSchema.shape,
   ...accessTokenConfigSchema.shape,
   ...serviceTokenConfigSchema.shape,
   AUTH: fetcherSchema,

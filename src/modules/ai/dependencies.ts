@@ -1,7 +1,9 @@
 import { checkSidecar } from '../../contracts/sidecar-alive.ts';
 import { createStorageClient } from '../../contracts/storage.ts';
+import { scaleLimits } from '../../core/cache/rate-limiter.ts';
 import { createUpstashCache } from '../../core/cache/upstash-cache.ts';
 import { pingRedis } from '../../core/cache/upstash-ping.ts';
+import { createUpstashRateLimiter } from '../../core/cache/upstash-rate-limiter.ts';
 import { parseConfig } from '../../core/config/config.ts';
 import { createDatabase } from '../../core/database/client.ts';
 import { newId } from '../../core/database/columns.ts';
@@ -172,7 +174,12 @@ export function createAiDependencies(env: object): AiDependencies {
         logger: logger.child({ requestId }),
       }),
     }),
-    guard: createGuard({ config, db, auth: config.AUTH }),
+    guard: createGuard({
+      config,
+      db,
+      auth: config.AUTH,
+      limiter: scaleLimits(createUpstashRateLimiter(config, logger), config.RATE_LIMIT_SCALE),
+    }),
     checks: {
       postgres: { isRequired: true, ask: () => checkDatabase(db) },
       redis: { isRequired: false, ask: () => pingRedis(config) },

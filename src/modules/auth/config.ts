@@ -4,6 +4,7 @@ import {
   cacheConfigSchema,
   commaListSchema,
   databaseConfigSchema,
+  limitsConfigSchema,
   runtimeConfigSchema,
 } from '../../core/config/config.ts';
 import { keyringSchema } from '../../core/security/keyring.ts';
@@ -24,6 +25,7 @@ const variablesSchema = z.object({
   ...runtimeConfigSchema.shape,
   ...databaseConfigSchema.shape,
   ...cacheConfigSchema.shape,
+  ...limitsConfigSchema.shape,
   ...accessTokenConfigSchema.shape,
   /** Secret: keys that seal what has to be read again; the first one seals (core/security/keyring.ts). */
   AUTH_ENCRYPTION_KEYS: keyringSchema,
@@ -52,8 +54,6 @@ const variablesSchema = z.object({
   PASSWORD_HASHES_PER_SECOND: z.coerce.number().min(0.1).max(10_000).default(3),
   /** Cost of new password hashes, as the logarithm of scrypt's N; less than OWASP ASVS asks for only in tests. */
   PASSWORD_SCRYPT_LN: z.coerce.number().int().min(10).max(16).default(15),
-  /** Makes every limit of limits.ts wider; for test suites, which are one address. */
-  RATE_LIMIT_SCALE: z.coerce.number().min(0.1).max(10_000).default(1),
   /** A signing key gives way to a new one after so long. */
   SIGNING_KEY_DAYS: z.coerce.number().int().min(1).max(365).default(30),
   /** Where passkeys may be used besides AUTH_ISSUER, separated by commas: origins, or `android:apk-key-hash:…`. */

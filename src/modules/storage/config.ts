@@ -5,6 +5,7 @@ import {
   commaListSchema,
   databaseConfigSchema,
   fetcherSchema,
+  limitsConfigSchema,
   objectsConfigSchema,
   runtimeConfigSchema,
   serviceTokenConfigSchema,
@@ -23,6 +24,7 @@ const variables = z.object({
   ...runtimeConfigSchema.shape,
   ...databaseConfigSchema.shape,
   ...cacheConfigSchema.shape,
+  ...limitsConfigSchema.shape,
   ...objectsConfigSchema.shape,
   ...vaultConfigSchema.shape,
   /** Data keys of objects, secrets of webhooks, tickets of links. */
@@ -62,7 +64,6 @@ const variables = z.object({
   DNS_RESOLVER_URL: z.url().default('https://cloudflare-dns.com/dns-query'),
   /** `host:port` of webhooks that are taken whatever they are, with http too; for development. */
   WEBHOOK_ALLOWED_HOSTS: commaListSchema,
-  RATE_LIMIT_SCALE: z.coerce.number().positive().default(1),
 });
 export const storageConfigSchema = variables.superRefine(vaultConfigRule);
 export type StorageConfig = z.infer<typeof storageConfigSchema>;

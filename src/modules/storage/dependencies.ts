@@ -184,8 +184,8 @@ export function createStorageDependencies(env: object): StorageDependencies {
     vault,
     newId,
   });
-  const guard = createGuard({ config, db, auth: config.AUTH });
   const limiter = scaleLimits(createUpstashRateLimiter(config, logger), config.RATE_LIMIT_SCALE);
+  const guard = createGuard({ config, db, limiter, auth: config.AUTH });
   const sharing = createSharing({
     db,
     keyring,

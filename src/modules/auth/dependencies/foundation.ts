@@ -44,9 +44,11 @@ export function createFoundation(config: z.output<typeof authConfigSchema>) {
     lifetimeSeconds: config.ACCESS_TOKEN_SECONDS,
     now,
   });
+  const limiter = scaleLimits(createUpstashRateLimiter(config, logger), config.RATE_LIMIT_SCALE);
   const guard = createGuard({
     config,
     db,
+    limiter,
     auth: { fetch: async () => Response.json(await accessTokens.publicKeys()) },
   });
   return {
@@ -65,7 +67,7 @@ export function createFoundation(config: z.output<typeof authConfigSchema>) {
     }),
     guard,
     recordAudit: guard.recordAudit,
-    limiter: scaleLimits(createUpstashRateLimiter(config, logger), config.RATE_LIMIT_SCALE),
+    limiter,
     passwords: createPacedPasswords(createScryptPasswords({ ln: config.PASSWORD_SCRYPT_LN }), {
       perSecond: config.PASSWORD_HASHES_PER_SECOND,
       longestWaitMs: 5_000,
