@@ -75,6 +75,14 @@ function first(count: number, fault: Fault): FaultProxy['fault'] {
 
 const times = (count: number, code: string, status = 503) => first(count, { kind: 'status', status, code });
 
+test('what says 200 and names no object that it has stored is no object store', async () => {
+  const put = (body: Uint8Array) => shaky.put(newKey(), body, { ...plain, size: body.length });
+  proxy.fault = () => ({ kind: 'garbage' });
+  await expect(put(bytes.subarray(0, 100))).rejects.toThrow(DependencyError);
+  proxy.fault = () => undefined;
+  await put(bytes.subarray(0, 100));
+});
+
 describe('an object', () => {
   test('tells its size, type, digest and metadata in any script', async () => {
     const key = newKey();
