@@ -35,7 +35,11 @@ type FaultName = keyof typeof FAULTS;
 const names = Object.keys(FAULTS).filter((name): name is FaultName => name in FAULTS);
 const matrix = DEPENDENCIES.flatMap((dependency) => names.map((fault) => [dependency, fault] as const));
 
+/** Only cells with this in their name, `s3, hanging`: to look at one again. */
+const ONLY = process.env.FAULT_ONLY;
+
 function chosen(): readonly (readonly [DependencyUnderTest, FaultName])[] {
+  if (ONLY !== undefined) return matrix.filter((cell) => cell.join(', ').includes(ONLY));
   if (CELLS === 'all') return matrix;
   const random = seeded(SEED);
   return matrix

@@ -1,6 +1,6 @@
 import { neon, neonConfig } from '@neondatabase/serverless';
 import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http';
-import { createDependency } from '../resilience/dependency.ts';
+import { createDependency, DependencyError } from '../resilience/dependency.ts';
 
 export type Database = NeonHttpDatabase;
 
@@ -24,10 +24,26 @@ export function createDatabase(config: DatabaseConfig): Database {
   neonConfig.fetchFunction = async (url: string, init: RequestInit) => {
     for (let attempt = 1; ; attempt += 1) {
       const answer = await postgres.fetch(url, init, { wholeAnswer: true });
-      if (answer.ok || attempt === ATTEMPTS || !(await wasRolledBack(answer.clone()))) return answer;
+      if (answer.ok) return parsed(await answer.text());
+      if (attempt === ATTEMPTS || !(await wasRolledBack(answer.clone()))) return answer;
     }
   };
   return drizzle({ client: neon(config.DATABASE_URL) });
+}
+
+/**
+ * An answer as the driver reads it. What is not PostgreSQL's must not be taken for a fault of ours.
+ * @throws DependencyError
+ */
+function parsed(text: string) {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === 'object' && body !== null && ('rows' in body || 'results' in body))
+      return { ok: true, status: 200, json: async () => body, text: async () => text };
+  } catch {
+    // Said below.
+  }
+  throw new DependencyError('postgres', 'answered with something else than rows');
 }
 
 async function wasRolledBack(answer: Response): Promise<boolean> {

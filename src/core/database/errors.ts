@@ -18,6 +18,14 @@ export function violatesUnique(thrown: unknown, constraint: string): boolean {
 }
 
 /**
+ * True when the primary key is taken: ids are made at random here, so the same statement has been there before. Something
+ * on the way sent it twice, and its first answer is not known to anybody.
+ */
+function wasSentTwice(error: NeonDbError): boolean {
+  return error.code === '23505' && error.constraint?.endsWith('_pkey') === true;
+}
+
+/**
  * True when the database was not reached, is not taking statements, or gave this one up for reasons of its own, so
  * that it may be tried again: no SQLSTATE at all, or one of 08 (connection), 40 (rolled back for another
  * transaction's sake), 53 (resources), 55P03 (lock not available), 57 (cancelled, shutting down), 58 (system).
@@ -26,5 +34,5 @@ export function databaseUnavailable(thrown: unknown): boolean {
   const error = databaseError(thrown);
   if (error === undefined) return false;
   if (error.sourceError instanceof DependencyError) return true;
-  return error.code === undefined || /^(08|40|53|55P03|57|58)/.test(error.code);
+  return error.code === undefined || wasSentTwice(error) || /^(08|40|53|55P03|57|58)/.test(error.code);
 }

@@ -18,9 +18,14 @@ import {
   type UploadPage,
 } from './object-store.ts';
 import { errorCodeOf, type S3Access, S3Refusal } from './s3-access.ts';
-import { decodeListedKey, encodeMetadata, refusesEncryption, withoutQuotes } from './s3-wire.ts';
+import {
+  decodeListedKey,
+  encodeMetadata,
+  putTimeoutMs,
+  refusesEncryption,
+  withoutQuotes,
+} from './s3-wire.ts';
 
-const PUT_TIMEOUT_MS = 15 * 60_000;
 /** A store may take minutes to put ten thousand parts together. */
 const COMPLETE_TIMEOUT_MS = 5 * 60_000;
 const MAX_PAGE = 1_000;
@@ -94,7 +99,7 @@ async function putPart(s3: S3Access, key: string, uploadId: string, part: PartBo
     s3.send(
       partCommand(s3.bucket, key, uploadId, part),
       { method: 'PUT', headers: { 'content-length': String(part.size) }, body, signal },
-      { timeoutMs: PUT_TIMEOUT_MS, bodyFromClient: !isRepeatable },
+      { timeoutMs: putTimeoutMs(part.size), bodyFromClient: !isRepeatable },
     );
   const response = isRepeatable ? await s3.repeat(send, signal) : await send();
   const etag = withoutQuotes(response.headers.get('etag'));

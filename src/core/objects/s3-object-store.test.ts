@@ -80,7 +80,10 @@ test('what says 200 and names no object that it has stored is no object store', 
   proxy.fault = () => ({ kind: 'garbage' });
   await expect(put(bytes.subarray(0, 100))).rejects.toThrow(DependencyError);
   proxy.fault = () => undefined;
-  await put(bytes.subarray(0, 100));
+  const key = newKey();
+  await shaky.put(key, bytes.subarray(0, 100), { ...plain, size: 100 });
+  proxy.fault = () => ({ kind: 'garbage' });
+  await expect(shaky.get(key)).rejects.toThrow(DependencyError);
 });
 
 describe('an object', () => {

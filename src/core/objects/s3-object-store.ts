@@ -27,13 +27,12 @@ import {
   encodeMetadata,
   hexToBase64,
   objectHeaders,
+  putTimeoutMs,
   refusesEncryption,
 } from './s3-wire.ts';
 
 export type { ObjectsConfig } from './s3-access.ts';
 
-/** A slow client may take this long to send a body through the edge. */
-const PUT_TIMEOUT_MS = 15 * 60_000;
 const MAX_PAGE = 1_000;
 
 /**
@@ -107,7 +106,7 @@ async function put(s3: S3Access, Key: string, body: Body, options: PutOptions): 
     return s3.send(
       command(),
       { method: 'PUT', headers, body, signal },
-      { timeoutMs: PUT_TIMEOUT_MS, bodyFromClient: !(body instanceof Uint8Array) },
+      { timeoutMs: putTimeoutMs(size), bodyFromClient: !(body instanceof Uint8Array) },
     );
   };
   const response = body instanceof Uint8Array ? await s3.repeat(send, signal) : await send();
@@ -115,9 +114,7 @@ async function put(s3: S3Access, Key: string, body: Body, options: PutOptions): 
   const isOwnEarlier = response.status === 412 && attempts > 1 && (await headObject(s3, Key))?.size === size;
   if (!response.ok && !isOwnEarlier) throw await putFailure(response, options);
   await response.body?.cancel();
-  // Every S3 names what it has stored. Something that says 200 without that is none, and may have stored nothing.
-  if (response.ok && !response.headers.has('etag'))
-    throw new DependencyError('s3', 'PUT was not answered by an object store');
+  if (response.ok) assertStore(response, 'PUT');
   // A 412 does not say how the object was encrypted, so the object itself is asked.
   const said = isOwnEarlier ? await headResponse(s3, Key) : response;
   if (encryption && said?.headers.get('x-amz-server-side-encryption') !== encryption.algorithm) {
@@ -125,6 +122,15 @@ async function put(s3: S3Access, Key: string, body: Body, options: PutOptions): 
     throw new ObjectRefusedError('not_encrypted', 'the store did not say that it encrypted the object');
   }
   return { digestChecked: sha256 !== undefined && said?.headers.has('x-amz-checksum-sha256') === true };
+}
+
+/** Every S3 names the object that it has stored or hands out. What says 200 without that stands in its place. */
+function isStore({ headers }: Response): boolean {
+  return headers.has('etag');
+}
+
+function assertStore(response: Response, method: string): void {
+  if (!isStore(response)) throw new DependencyError('s3', `${method} was not answered by an object store`);
 }
 
 async function putFailure(response: Response, { encryption }: PutOptions): Promise<Error> {
@@ -148,8 +154,10 @@ async function get(s3: S3Access, Key: string, options: GetOptions = {}): Promise
       }),
     options.signal,
   );
-  if (response.ok || response.status === 416) return response;
+  if (response.ok && isStore(response)) return response;
+  if (response.status === 416) return response;
   await response.body?.cancel();
+  if (response.ok) assertStore(response, 'GET');
   if (response.status === 404) return undefined;
   throw new DependencyError('s3', `GET answered ${response.status}`);
 }

@@ -2,6 +2,16 @@ import type { NewObjectOptions } from './object-store.ts';
 
 const METADATA_PREFIX = 'x-amz-meta-';
 
+const PUT_SECONDS = 30;
+/** A client on a poor line; what is slower is better off with an upload in parts. */
+const SLOWEST_BYTES_PER_SECOND = 8 * 1024;
+const MAX_PUT_SECONDS = 15 * 60;
+
+/** How long a body of so many bytes may take on its way from the client through the edge into the store. */
+export function putTimeoutMs(size: number): number {
+  return Math.min(MAX_PUT_SECONDS, PUT_SECONDS + Math.ceil(size / SLOWEST_BYTES_PER_SECOND)) * 1000;
+}
+
 /** What is said about an object when it is made, in headers (lower-case names). */
 export function objectHeaders({
   contentType,
