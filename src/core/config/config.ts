@@ -64,7 +64,7 @@ export const cacheConfigSchema = z.object({
 
 /** Of docs/limits.md, "Throttling". */
 export const limitsConfigSchema = z.object({
-  RATE_LIMIT_SCALE: z.coerce.number().min(0.1).max(10_000).default(1),
+  RATE_LIMIT_SCALE: z.coerce.number().positive().max(10_000).default(1),
 });
 
 /** Counts are added up, and shown at the gateway's `/metrics`, where this is set: the bearer token of the scraper. */
