@@ -13,8 +13,10 @@ import {
   type TestSystem,
   type TestUser,
 } from '../../modules/storage/testing/test-system.ts';
+import type { DeploymentConfig } from '../deployment.ts';
 import { startTestDatabase, type TestDatabase } from '../testing/database.ts';
 import { startTestBucket, type TestBucket } from '../testing/test-bucket.ts';
+import { adoptBranch } from './adopt-branch.ts';
 import { rowsQuery } from './catalogue.ts';
 import { objectPath, readManifest } from './manifest.ts';
 import { type Missing, restoreBackup } from './restore-backup.ts';
@@ -76,17 +78,16 @@ async function newTarget() {
 }
 type Target = Awaited<ReturnType<typeof newTarget>>;
 
-async function restore({ rows, store, bucket }: Target, database = rows, keys: typeof KEYS = KEYS) {
-  const missing: Missing[] = [];
-  const config = {
-    ...{
-      ...keys,
-      ...bucket.config,
-      DATABASE_URL: 'postgres://unused',
-      OBJECT_ENCRYPTION: 'envelope' as const,
-    },
+function configOf({ bucket }: Pick<Target, 'bucket'>, keys: typeof KEYS = KEYS): DeploymentConfig {
+  return {
+    ...{ ...keys, ...bucket.config, DATABASE_URL: 'postgres://unused', OBJECT_ENCRYPTION: 'envelope' },
     ...{ ORPHAN_GRACE_SECONDS: 0, UPLOAD_LIFETIME_SECONDS: 1 },
   };
+}
+
+async function restore({ rows, store, bucket }: Target, database = rows, keys: typeof KEYS = KEYS) {
+  const missing: Missing[] = [];
+  const config = configOf({ bucket }, keys);
   const dependencies = { config, database, store, now: () => new Date(), progress: () => undefined };
   const summary = await restoreBackup(
     dependencies,
@@ -280,6 +281,23 @@ test('an object that is too large for one request goes back in parts, and one th
   const back = new Uint8Array((await (await store.get('objects/large'))?.arrayBuffer()) ?? new ArrayBuffer());
   expect(Buffer.compare(back, body)).toBe(0);
   expect(await restoreObjects(options, backup)).toMatchObject({ put: 0, there: first.put + first.there });
+});
+
+test('a branch of an earlier moment goes on with its bucket: its journal sorts last, old places in the feed are over', async () => {
+  const { user } = await someLife();
+  await source.runCron();
+  const { body: feed } = await user.call('GET', '/v1/changes/latest');
+  const journal = async () => (await source.store.list({ prefix: 'journal/', limit: 1_000 })).objects;
+  const before = (await journal()).at(-1)?.key ?? '';
+  const config = configOf({ bucket: source.s3 });
+  await adoptBranch({ config, database: sourceDatabase, store: source.store, now: () => new Date(0) });
+  await user.file('on the branch.txt');
+  await source.settled();
+  for (let run = 0; run < 2; run += 1) await source.runCron();
+  const after = (await journal()).map(({ key }) => key);
+  expect(after.length).toBeGreaterThan(0);
+  expect(after.filter((key) => key <= before)).toEqual([]);
+  expect((await user.call('GET', `/v1/changes?cursor=${feed.cursor}`)).status).toBe(410);
 });
 
 describe('a backup', () => {

@@ -1,23 +1,15 @@
 import { z } from 'zod';
 import { uuidToId } from '../../core/database/columns.ts';
-import { createVault } from '../../core/objects/create-vault.ts';
 import type { ObjectStore } from '../../core/objects/object-store.ts';
-import { createKeyring } from '../../core/security/keyring.ts';
-import { newState } from '../../modules/storage/service/journal.ts';
-import { createJournalFiles } from '../../modules/storage/service/journal-files.ts';
 import { createWrappedKeys } from '../../modules/storage/service/wrapped-keys.ts';
-import type { DeploymentConfig } from '../deployment.ts';
+import { type Adoption, nextJournal } from './adopt-branch.ts';
 import { inTurns } from './in-turns.ts';
 import { restoreDatabase } from './restore-database.ts';
 import { restoreObjects } from './restore-objects.ts';
 import type { BackupDatabase } from './sql.ts';
 import { requireSameKeys, type VerifiedBackup } from './verify-backup.ts';
 
-export interface RestoreDependencies {
-  readonly config: DeploymentConfig;
-  readonly database: BackupDatabase;
-  readonly store: ObjectStore;
-  readonly now: () => Date;
+export interface RestoreDependencies extends Adoption {
   readonly progress: (text: string) => void;
 }
 
@@ -60,15 +52,9 @@ export async function restoreBackup(
   report: (missing: Missing) => void,
 ): Promise<RestoreSummary> {
   if (!otherKeys) await requireSameKeys(backup.manifest, config);
-  const keyring = createKeyring(config.STORAGE_ENCRYPTION_KEYS);
-  const vault = createVault({
-    ...{ store, keyring, encryption: config.OBJECT_ENCRYPTION, kmsKeyId: config.S3_KMS_KEY_ID },
-  });
-  const names = await createJournalFiles({ store, vault, keyring }).list();
-  // Behind all that the bucket's journal has, whatever the clock says: this database is the one that goes on with it.
-  const epoch = Math.max(now().getTime(), ...names.map((name) => Number(name.epoch) + 1));
+  const journal = await nextJournal({ config, store, now });
   progress('database…');
-  const rows = await restoreDatabase(database, backup, newState(epoch), now());
+  const rows = await restoreDatabase(database, backup, journal, now());
   progress('objects…');
   const { missing, ...counts } = await restoreObjects({ store, kmsKeyId: config.S3_KMS_KEY_ID }, backup);
   await keepWrappedKeys(database, store, missing);

@@ -35,6 +35,18 @@ export function settleStatements(
     advanced('ai.cursors'),
     { text: `update storage.outbox set transaction_id = ${THIS_TRANSACTION}` },
     { text: `update storage.changes set transaction_id = ${THIS_TRANSACTION}` },
+    ...newLifeStatements(journal, at, id),
+    // Each vector space has an index of its own.
+    { text: `select ai.add_embedding_model(m.model, m.dimensions)::text from ai.embedding_models m` },
+  ];
+}
+
+/**
+ * What others remember of another life of this database: caches, the store, the bucket, clients of the feed.
+ * @param from  the id of a backup, or what else it came from
+ */
+export function newLifeStatements(journal: JournalState, at: Date, from: string): readonly Statement[] {
+  return [
     // A remembered answer of a generation that comes again would be shown as the present (docs/decisions/0021).
     {
       text: `update storage.drives set generation = greatest(generation, $1::bigint)`,
@@ -45,9 +57,7 @@ export function settleStatements(
     { text: `delete from storage.upkeep where name in ('journal', 'sweep', 'restored')` },
     {
       text: `insert into storage.upkeep (name, state) values ('journal', $1::jsonb), ('restored', $2::jsonb)`,
-      params: [JSON.stringify(journal), JSON.stringify({ backup: id, at: at.toISOString() })],
+      params: [JSON.stringify(journal), JSON.stringify({ from, at: at.toISOString() })],
     },
-    // Each vector space has an index of its own.
-    { text: `select ai.add_embedding_model(m.model, m.dimensions)::text from ai.embedding_models m` },
   ];
 }
