@@ -4,6 +4,7 @@ import { type SidecarReady, sidecarReadySchema } from '../contracts/sidecar.ts';
 import { migrate } from '../core/database/migrate.ts';
 import { buildBundles } from './bundles.ts';
 import { type ChildService, startChildService } from './child-service.ts';
+import { dataBindings, postgresPlan, s3Plan } from './data-services.ts';
 import { readMigrations } from './migrations.ts';
 import { type LocalSecrets, loadSecrets } from './secrets.ts';
 import { type Composition, functionsOf, startWorkers, type Workers } from './workers.ts';
@@ -40,8 +41,6 @@ export interface Stack {
 /** In the data folder while the stack runs, for tools: what its Workers are told. */
 export const BINDINGS_FILE = 'bindings.json';
 const CRON_MS = 60_000;
-const PG_USER = 'acs';
-const BUCKET = 'acs-files';
 const UPLOAD_BYTES = 5 * 1024 ** 3;
 /** Of the AI module, from the environment of `npm start`; services have all of it (docs/environment.md). */
 const TRACE_VARIABLES = [
@@ -126,30 +125,20 @@ async function startServices(
     log(`${name}: up`);
     return service;
   };
-  const s3Keys = {
-    S3_ACCESS_KEY_ID: secrets.s3AccessKeyId,
-    S3_SECRET_ACCESS_KEY: secrets.s3SecretAccessKey,
-    S3_BUCKET: BUCKET,
-  };
-  const external = process.env.S3_ENDPOINT;
+  const database = postgresPlan(dataDir, secrets);
+  const objects = s3Plan(dataDir, secrets);
   const [postgres, redis, mail, s3] = await settleAll([
-    start('postgres', 'src/local/postgres/main.ts', {
-      DATA_DIR: join(dataDir, 'postgres'),
-      PG_USER,
-      PG_PASSWORD: secrets.postgresPassword,
-    }),
+    start(database.name, database.script, database.env),
     start('redis', 'src/local/redis/main.ts', { REDIS_TOKEN: secrets.redisToken }),
     start('mail', 'src/local/mail/main.ts', {
       DATA_DIR: join(dataDir, 'mail'),
       EMAIL_API_KEY: secrets.emailApiKey,
     }),
-    external
-      ? undefined
-      : start('s3', 'src/local/s3/main.ts', { DATA_DIR: join(dataDir, 's3'), S3_REGION: 'auto', ...s3Keys }),
+    objects && start(objects.name, objects.script, objects.env),
   ]);
   const sidecar = await start('sidecar', 'src/sidecar/main.ts', {
     SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret,
-    S3_ENDPOINT: external ?? `http://127.0.0.1:${s3?.port}`,
+    S3_ENDPOINT: process.env.S3_ENDPOINT ?? `http://127.0.0.1:${s3?.port}`,
     MODEL_CACHE_DIR: options.modelCacheDir,
     ENVIRONMENT: 'local',
     ...options.sidecarEnv,
@@ -171,25 +160,16 @@ function bindingsOf(options: StackOptions, secrets: LocalSecrets, services: Serv
   return {
     ENVIRONMENT: 'local',
     LOG_LEVEL: env.LOG_LEVEL ?? 'info',
-    DATABASE_URL: `postgresql://${PG_USER}:${secrets.postgresPassword}@127.0.0.1/acs`,
-    DATABASE_FETCH_ENDPOINT: `${own(services.postgres.port)}/sql`,
+    ...dataBindings(secrets, { postgres: services.postgres.port, s3: services.s3?.port }),
     UPSTASH_REDIS_REST_URL: own(services.redis.port),
     UPSTASH_REDIS_REST_TOKEN: secrets.redisToken,
     METRICS_TOKEN: secrets.metricsToken,
-    S3_ENDPOINT: env.S3_ENDPOINT ?? own(services.s3?.port),
-    S3_REGION: env.S3_REGION ?? 'auto',
-    S3_BUCKET: (env.S3_ENDPOINT && env.S3_BUCKET) || BUCKET,
-    S3_ACCESS_KEY_ID: (env.S3_ENDPOINT && env.S3_ACCESS_KEY_ID) || secrets.s3AccessKeyId,
-    S3_SECRET_ACCESS_KEY: (env.S3_ENDPOINT && env.S3_SECRET_ACCESS_KEY) || secrets.s3SecretAccessKey,
     SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret,
     SIDECAR_URL: own(services.sidecar.port),
     EMAIL_ENDPOINT: `${own(services.mail.port)}/emails`,
     EMAIL_API_KEY: secrets.emailApiKey,
     EMAIL_FROM: 'AI Cloud Storage <no-reply@localhost>',
     REGISTRATION: env.REGISTRATION ?? 'open',
-    AUTH_ENCRYPTION_KEYS: secrets.authEncryptionKeys,
-    STORAGE_ENCRYPTION_KEYS: secrets.storageEncryptionKeys,
-    OBJECT_ENCRYPTION: env.OBJECT_ENCRYPTION ?? 'none',
     AUTH_ISSUER: `http://127.0.0.1:${options.port}`,
     AUTH_AUDIENCE: 'ai-cloud-storage',
     ACCESS_TOKEN_SECONDS: env.ACCESS_TOKEN_SECONDS ?? '3600',

@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import { objectsConfigSchema, parseConfig } from '../../../src/core/config/config.ts';
 import type { ObjectStore } from '../../../src/core/objects/object-store.ts';
 import { createS3ObjectStore } from '../../../src/core/objects/s3-object-store.ts';
 import type { Stack } from '../../../src/local/stack.ts';
 import { type DatabaseAddress, query } from './database.ts';
-import { ROOT } from './local-stack.ts';
+import { runTool } from './tools.ts';
 
 /** Of the stack that runs, past all of our own services. */
 export const databaseOf = ({ bindings }: Stack): DatabaseAddress => ({
@@ -48,19 +46,9 @@ export interface FsckReport {
 
 /** The tool, as an operator runs it. */
 export async function fsck(dataDir: string, ...args: string[]): Promise<FsckReport> {
-  const { DATABASE_URL: _, ...env } = process.env;
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', 'src/local/fsck.ts', ...args],
-    { cwd: ROOT, env: { ...env, ACS_DATA_DIR: dataDir }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  const lines: unknown[] = output.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
-  const findings = lines.flatMap((line) =>
-    typeof line === 'object' && line !== null && 'kind' in line && 'key' in line
-      ? [{ kind: String(line.kind), key: String(line.key) }]
-      : [],
+  const { lines, errors, code } = await runTool('fsck', dataDir, ...args);
+  const findings = lines.flatMap(({ kind, key }) =>
+    kind !== undefined && key !== undefined ? [{ kind: String(kind), key: String(key) }] : [],
   );
   expect(errors, 'what fsck complains of').toBe('');
   return { findings, code };
