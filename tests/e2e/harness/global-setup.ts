@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { z } from 'zod';
 import type { BucketAddress } from './bucket.ts';
 import { readSigningKeys } from './database.ts';
 import { startTestStack, type TestStack, waitForModel } from './local-stack.ts';
@@ -51,6 +52,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
       PASSWORD_HASHES_PER_SECOND: '1000',
       // Short, so that a test can wait for its end; long enough for fifty calls at once on a busy machine.
       REFRESH_GRACE_SECONDS: '4',
+      // Services that need no front of ours, as tests/services/ tells.
+      ...z.record(z.string(), z.string()).parse(JSON.parse(process.env.TEST_BINDINGS ?? '{}')),
     },
   });
   try {
