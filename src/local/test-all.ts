@@ -14,6 +14,8 @@ interface Step {
   readonly command: readonly string[];
   /** A project of vitest.config.ts: its tests are counted. */
   readonly project?: string;
+  /** Set for this step besides what is set anyway. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const types = (project: string): Step => ({
@@ -48,6 +50,11 @@ const SELECTIONS: Readonly<Record<string, readonly Step[]>> = {
   check: [...CHECKS, BUNDLES],
   quick: [...CHECKS, tests('unit tests', 'unit'), BUNDLES, tests('end to end: split', 'e2e-split')],
   e2e: END_TO_END,
+  edge: END_TO_END.map((step) => ({
+    ...step,
+    title: `${step.title}, as the edge allows`,
+    env: { ACS_EDGE_GUARD: '1' },
+  })),
 };
 
 interface Counted {
@@ -85,12 +92,12 @@ const reportSchema = z.object({
   ),
 });
 
-async function runStep({ title, command, project }: Step, folder: string): Promise<Outcome> {
+async function runStep({ title, command, project, env }: Step, folder: string): Promise<Outcome> {
   console.log(`\n=== ${title}`);
   const startedAt = performance.now();
   const report = join(folder, `${project}.json`);
   const reporters = project ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`] : [];
-  const code = await run([...command, ...reporters]);
+  const code = await run([...command, ...reporters], env);
   const counted = project ? await readReport(report) : NOTHING_COUNTED;
   const ok = code === 0 && counted !== undefined;
   const seconds = (performance.now() - startedAt) / 1000;
@@ -98,9 +105,13 @@ async function runStep({ title, command, project }: Step, folder: string): Promi
   return { title, ...NOTHING_COUNTED, ...counted, ok, seconds };
 }
 
-function run([command = '', ...args]: readonly string[]): Promise<number> {
+function run([command = '', ...args]: readonly string[], env: Step['env']): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    });
     child.once('error', (error) => {
       console.error(error.message);
       resolve(1);
