@@ -48,6 +48,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const runtimes: Miniflare[] = [];
   const guard = process.env.ACS_EDGE_GUARD === '1' ? createEdgeGuard() : undefined;
   const close = async () => {
+    await guard?.drain();
     for (const runtime of runtimes.toReversed()) await runtime.dispose();
     logFile.end();
     if (guard) console.log(await guard.finish());

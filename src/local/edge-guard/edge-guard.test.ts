@@ -57,8 +57,8 @@ async function answerOf(url: URL, init?: RequestInit): Promise<string> {
   return (await fetch(url, init)).text();
 }
 
-/** Reports come through a pipe of the runtime, which is empty when it is gone. */
 async function finish(): Promise<string> {
+  await guard.drain();
   await runtime?.dispose();
   runtime = undefined;
   return guard.finish();

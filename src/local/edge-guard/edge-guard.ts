@@ -3,6 +3,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerOptions } from 'miniflare';
 import { z } from 'zod';
 import { type HeapWatch, watchHeaps } from './heap-watch.ts';
@@ -20,6 +21,8 @@ export interface EdgeGuard {
   listen(output: Readable): void;
   /** Samples the memory of each isolate of a runtime. */
   watch(inspector: URL): Promise<void>;
+  /** Before the runtimes go: miniflare throws away what is still in their pipes. */
+  drain(): Promise<void>;
   /** @throws EdgeViolation when there was any since the start */
   finish(): Promise<string>;
 }
@@ -29,6 +32,8 @@ const reportSchema = z.object({ mark: z.literal('edge-guard'), rule: z.enum(RULE
 /** By name, this import goes past the guard, which can only exchange what the module object holds. */
 const UNSEEN_PBKDF2 = /import\s*\{[^}]*\bpbkdf2(Sync)?\b[^}]*\}\s*from\s*["'](node:)?crypto["']/;
 const SHOWN = 20;
+/** What a runtime has printed is in a pipe that this process reads as soon as it has nothing else to do. */
+const DRAIN_MS = 500;
 
 /** Makes local workerd forbid what Cloudflare forbids (docs/testing.md says what cannot be). */
 export function createEdgeGuard(): EdgeGuard {
@@ -71,6 +76,7 @@ export function createEdgeGuard(): EdgeGuard {
     async watch(inspector) {
       heaps.push(await watchHeaps(inspector));
     },
+    drain: () => sleep(DRAIN_MS),
     async finish() {
       const samples = (await Promise.all(heaps.map((heap) => heap.stop()))).flat();
       violations.push(...samples.flatMap(({ violation }) => violation ?? []));
