@@ -55,7 +55,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const secrets = await loadSecrets(options.dataDir);
   const started: { stop(): Promise<void> }[] = [];
   const stopAll = async () => {
-    for (const part of started.reverse().splice(0)) await part.stop();
+    const faults: unknown[] = [];
+    // One that fails to stop must not keep the others running.
+    for (const part of started.reverse().splice(0))
+      await part.stop().catch((error: unknown) => faults.push(error));
+    if (faults.length > 0) throw faults[0];
   };
   try {
     const building = buildBundles({

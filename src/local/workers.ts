@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare, type WorkerOptions } from 'miniflare';
 import type { Bundle, FunctionName } from './bundles.ts';
+import { createEdgeGuard, type EdgeGuard } from './edge-guard/edge-guard.ts';
 
 export type Composition = 'split' | 'monolith';
 
@@ -45,12 +46,16 @@ export function functionsOf(composition: Composition): readonly FunctionName[] {
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const logFile = createWriteStream(options.logFile, { flags: 'a' });
   const runtimes: Miniflare[] = [];
+  const guard = process.env.ACS_EDGE_GUARD === '1' ? createEdgeGuard() : undefined;
   const close = async () => {
+    await guard?.drain();
     for (const runtime of runtimes.toReversed()) await runtime.dispose();
     logFile.end();
+    if (guard) console.log(await guard.finish());
   };
-  const start = async (port: number, workers: WorkerOptions[]) => {
-    const runtime = await startRuntime({ host: options.host, port, workers }, logFile);
+  const start = async (port: number, planned: WorkerOptions[]) => {
+    const workers = guard ? await Promise.all(planned.map((worker) => guarded(guard, worker))) : planned;
+    const runtime = await startRuntime({ host: options.host, port, workers }, logFile, guard);
     runtimes.push(runtime);
     return runtime;
   };
@@ -80,6 +85,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
 async function startRuntime(
   { host, port, workers }: { host: string; port: number; workers: WorkerOptions[] },
   logFile: WriteStream,
+  guard: EdgeGuard | undefined,
 ): Promise<Miniflare> {
   const ownListeners = new Set(SIGNALS.flatMap((signal) => process.listeners(signal)));
   const runtime = new Miniflare({
@@ -87,17 +93,32 @@ async function startRuntime(
     port,
     log: new Log(LogLevel.NONE),
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
-      for (const stream of [stdout, stderr]) stream.pipe(logFile, { end: false });
+      for (const stream of [stdout, stderr]) {
+        stream.pipe(logFile, { end: false });
+        guard?.listen(stream);
+      }
     },
+    ...(guard && { inspectorPort: 0 }),
     workers,
   });
   await runtime.ready;
+  await guard?.watch(await runtime.getInspectorURL());
   // Miniflare would end the process on a signal by itself, before the launcher has stopped the services in order.
   for (const signal of SIGNALS) {
     for (const listener of process.listeners(signal))
       if (!ownListeners.has(listener)) process.removeListener(signal, listener);
   }
   return runtime;
+}
+
+/** Requests from outside come to the gateway, and to the monolith. */
+async function guarded(guard: EdgeGuard, worker: WorkerOptions): Promise<WorkerOptions> {
+  if (!('scriptPath' in worker) || worker.scriptPath === undefined) return worker;
+  const { scriptPath, modules: _, ...rest } = worker;
+  return {
+    ...rest,
+    ...(await guard.script(scriptPath, worker.name === 'gateway' || worker.name === 'monolith')),
+  };
 }
 
 async function cronOf(runtime: Miniflare): Promise<() => Promise<void>> {

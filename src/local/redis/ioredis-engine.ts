@@ -1,8 +1,12 @@
-import { Redis } from 'ioredis';
+import { Command, Redis } from 'ioredis';
 import { type Outcome, type RedisEngine, RedisError, type Reply } from './redis-engine.ts';
+
+/** Of its own accord, ioredis makes objects of these replies; on the wire they are lists. */
+const RESHAPED = ['hgetall'];
 
 /** A real Redis server behind the port, through ioredis. Fails at once rather than wait while it is away. */
 export async function createIoredisEngine(url: string): Promise<RedisEngine> {
+  for (const name of RESHAPED) Command.setReplyTransformer(name, (reply: unknown) => reply);
   const client = new Redis(url, {
     lazyConnect: true,
     enableOfflineQueue: false,

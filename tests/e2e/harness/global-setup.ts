@@ -1,6 +1,7 @@
 import { cp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { z } from 'zod';
 import type { BucketAddress } from './bucket.ts';
 import { startCollector } from './collector.ts';
 import { readSigningKeys } from './database.ts';
@@ -63,6 +64,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
       PASSWORD_HASHES_PER_SECOND: '1000',
       // Short, so that a test can wait for its end; long enough for fifty calls at once on a busy machine.
       REFRESH_GRACE_SECONDS: '4',
+      // Services that need no front of ours, as tests/services/ tells.
+      ...z.record(z.string(), z.string()).parse(JSON.parse(process.env.TEST_BINDINGS ?? '{}')),
     },
   });
   const { stack, logFile } = system;
