@@ -1,8 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
+import { seeded } from '../../tests/e2e/harness/seeded.ts';
 import { withEnvironment } from '../environment.ts';
-import { createRandom } from './mix.ts';
 import { describeStage, errorsOf, latencies, quantile, runStage, type Stage, throughput } from './stage.ts';
 import { type Budget, createUser, type User } from './user.ts';
 
@@ -88,7 +88,7 @@ async function soak(url: string, port: number, budget: Budget): Promise<Stage[]>
 }
 
 async function addUsers(users: User[], count: number, url: string, budget: Budget): Promise<void> {
-  while (users.length < count) users.push(await createUser(url, createRandom(seed + users.length), budget));
+  while (users.length < count) users.push(await createUser(url, seeded(seed + users.length), budget));
 }
 
 function kneeOf(stages: readonly Stage[]): string {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { pick } from '../../tests/e2e/harness/seeded.ts';
 
 /** Sizes of files in real drives: 84 % below 1 MB, 12.5 % to 10 MB, 3 % to 100 MB, the rest above. */
 const SIZES = [
@@ -23,21 +24,6 @@ export const WORDS = [
   'recipe',
   'violin',
 ];
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32, by Tommy Ettinger; public domain). */
-export function createRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-export function pick<T>(random: () => number, from: readonly T[]): T | undefined {
-  return from[Math.floor(random() * from.length)];
-}
 
 export function nextOperation(random: () => number): Operation {
   let left = random() * Object.values(OPERATIONS).reduce((sum, weight) => sum + weight, 0);

@@ -3,7 +3,8 @@ import { type IncomingMessage, request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { makeContent, nextOperation, nextSize, type Operation, pick, WORDS } from './mix.ts';
+import { pick } from '../../tests/e2e/harness/seeded.ts';
+import { makeContent, nextOperation, nextSize, type Operation, WORDS } from './mix.ts';
 
 const TIMEOUT_MS = 120_000;
 const FILES_AT_FIRST = 4;
@@ -50,7 +51,7 @@ export async function createUser(url: string, random: () => number, budget: Budg
     await expectOk(response);
     return response;
   };
-  const any = () => pick(random, files)?.id ?? '';
+  const any = () => pick(random, files).id;
   const operations: Record<Operation, () => Promise<number>> = {
     async write() {
       const content = makeContent(random, nextSize(random));
@@ -62,7 +63,6 @@ export async function createUser(url: string, random: () => number, budget: Budg
     },
     async read() {
       const file = pick(random, files);
-      if (file === undefined) return 0;
       const hash = createHash('sha256');
       for await (const chunk of (await get(`/v1/files/${file.id}/content`)).body ?? []) hash.update(chunk);
       if (hash.digest('hex') !== file.sha256) throw new LoadError('wrong_bytes');
