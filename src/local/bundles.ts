@@ -8,7 +8,7 @@ import { gzip } from 'node:zlib';
 export const FUNCTION_NAMES = ['gateway', 'auth', 'storage', 'ai', 'monolith'] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 /** `default` is the top level of a wrangler.toml: what runs locally. */
-export type Environment = 'default' | 'dev' | 'production';
+export type Environment = 'default' | 'dev' | 'staging' | 'production';
 
 export interface Bundle {
   readonly name: FunctionName;

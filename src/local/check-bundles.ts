@@ -17,7 +17,7 @@ const BUDGET_BYTES: Readonly<Record<FunctionName, number>> = {
   ai: 280 * KIB,
   monolith: 1280 * KIB,
 };
-const ENVIRONMENTS: readonly Environment[] = ['default', 'dev', 'production'];
+const ENVIRONMENTS: readonly Environment[] = ['default', 'dev', 'staging', 'production'];
 
 /** `npm run check:bundles`: every function builds for every environment, and stays within its budget. */
 async function checkBundles(): Promise<boolean> {

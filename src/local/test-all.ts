@@ -36,6 +36,10 @@ const CHECKS: readonly Step[] = [
     command: [bin('depcruise'), 'functions', 'src', 'tests', '--config', '.dependency-cruiser.cjs'],
   },
 ];
+const DEPENDENCIES: Step = {
+  title: 'licences and known holes',
+  command: [process.execPath, join(ROOT, 'src/local/check-dependencies.ts')],
+};
 const BUNDLES: Step = {
   title: 'bundles',
   command: [process.execPath, join(ROOT, 'src/local/check-bundles.ts')],
@@ -52,8 +56,8 @@ const FAULTS: Step = {
   env: { FAULT_CELLS: process.env.FAULT_CELLS ?? 'all' },
 };
 const SELECTIONS: Readonly<Record<string, readonly Step[]>> = {
-  all: [...CHECKS, tests('unit tests', 'unit'), BUNDLES, ...END_TO_END],
-  check: [...CHECKS, BUNDLES],
+  all: [...CHECKS, DEPENDENCIES, tests('unit tests', 'unit'), BUNDLES, ...END_TO_END],
+  check: [...CHECKS, DEPENDENCIES, BUNDLES],
   quick: [...CHECKS, tests('unit tests', 'unit'), BUNDLES, tests('end to end: split', 'e2e-split')],
   e2e: END_TO_END,
   faults: [FAULTS],
