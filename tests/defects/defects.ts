@@ -10,6 +10,7 @@ import { AUTHORITY_DEFECTS } from './list/authority.ts';
 import { FACTOR_DEFECTS } from './list/factors.ts';
 import { METRICS_DEFECTS } from './list/metrics.ts';
 import { OAUTH_DEFECTS } from './list/oauth.ts';
+import { OPERATIONS_DEFECTS } from './list/operations.ts';
 import { PASSWORD_DEFECTS } from './list/passwords.ts';
 import { SESSION_DEFECTS } from './list/sessions.ts';
 import { STORAGE_CONTENT_DEFECTS } from './list/storage-content.ts';
@@ -41,6 +42,7 @@ export const DEFECTS: readonly Defect[] = [
   ...ADMISSION_DEFECTS,
   ...METRICS_DEFECTS,
   ...TRACE_DEFECTS,
+  ...OPERATIONS_DEFECTS,
   ...OAUTH_DEFECTS,
   ...THROTTLING_DEFECTS,
   ...AUDIT_DEFECTS,
