@@ -52,17 +52,19 @@ export async function fetchPostgres(toolsDir: string): Promise<{ root: string; i
 /** Path of the redis-server, and of the folder with libraries that it is to look in. */
 export async function fetchRedis(toolsDir: string): Promise<{ server: string; libraries: string }> {
   const folder = await once(toolsDir, 'redis', async (unfinished) => {
-    await downloadDebs(unfinished);
-    for (const file of await readdir(unfinished)) {
-      if (file.endsWith('.deb'))
-        await run('dpkg', ['-x', file, 'root'], { cwd: unfinished, timeoutMs: FETCH_MS });
-    }
+    await unpackDebs(unfinished, REDIS_PACKAGES);
     // One program under several names: which one it is it learns from its own.
     await cp(join(unfinished, 'root/usr/bin/redis-check-rdb'), join(unfinished, 'redis-server'));
   });
   const files = await readdir(join(folder, 'root'), { recursive: true });
   const library = files.find((path) => basename(path) === 'libjemalloc.so.2') ?? '';
   return { server: join(folder, 'redis-server'), libraries: join(folder, 'root', dirname(library)) };
+}
+
+/** Folder with the programs `prometheus` and `promtool`. */
+export async function fetchPrometheus(toolsDir: string): Promise<string> {
+  const folder = await once(toolsDir, 'prometheus', (unfinished) => unpackDebs(unfinished, ['prometheus']));
+  return join(folder, 'root/usr/bin');
 }
 
 /** Path of a gateway that speaks S3 and keeps objects in a folder, built from its Go module. */
@@ -98,10 +100,17 @@ async function once(toolsDir: string, name: string, fill: (folder: string) => Pr
   return folder;
 }
 
+/** What is in the packages, below `root`. */
+async function unpackDebs(cwd: string, packages: readonly string[]): Promise<void> {
+  await downloadDebs(cwd, packages);
+  for (const file of await readdir(cwd))
+    if (file.endsWith('.deb')) await run('dpkg', ['-x', file, 'root'], { cwd, timeoutMs: FETCH_MS });
+}
+
 /** With the package lists of the system, else with lists of our own: to read those takes no root either. */
-async function downloadDebs(cwd: string): Promise<void> {
+async function downloadDebs(cwd: string, packages: readonly string[]): Promise<void> {
   const download = (options: string[]) =>
-    run('apt-get', [...options, 'download', ...REDIS_PACKAGES], { cwd, timeoutMs: FETCH_MS });
+    run('apt-get', [...options, 'download', ...packages], { cwd, timeoutMs: FETCH_MS });
   try {
     await download([]);
   } catch {
