@@ -46,8 +46,9 @@ async function uploadTraced(traceId: string): Promise<CollectedSpan[]> {
   return until(
     () => spansOf(traceId),
     (spans) =>
-      ['analyse version', 'GET /v1/search'].every((wanted) => spans.some(({ name }) => name === wanted)) &&
-      orphansIn(spans).length === 0,
+      ['analyse version', 'POST /v1/read', 'GET /v1/search'].every((wanted) =>
+        spans.some(({ name }) => name === wanted),
+      ) && orphansIn(spans).length === 0,
     { withinMs: 20_000, what: 'the spans' },
   );
 }
@@ -67,7 +68,9 @@ describe.skipIf(!hasModel)('the trace of an upload', () => {
     expect(orphansIn(spans)).toEqual([]);
     const gateway = spans.find(({ service, name }) => service === 'acs-gateway' && name.startsWith('POST'));
     expect(gateway).toMatchObject({ parentSpanId: CLIENT_SPAN, kind: 2 });
-    expect(spans.find(({ parentSpanId }) => parentSpanId === gateway?.spanId)).toMatchObject({
+    expect(
+      spans.find(({ parentSpanId, kind }) => parentSpanId === gateway?.spanId && kind === 2),
+    ).toMatchObject({
       service: 'acs-storage',
       name: 'POST /v1/files',
     });
