@@ -155,6 +155,24 @@ describe('a backup that is restored', () => {
     expect((await read(`/v1/drives/${user.id}`)).body.usedBytes).toBe(drive.usedBytes + 3);
   });
 
+  test('keeps nobody waiting for those who were at work when it was taken', async () => {
+    await someLife();
+    await source.runCron();
+    await sourceDatabase.run([
+      {
+        text: `insert into storage.cursors (name, transaction_id, event_id, lease_until)
+          values ('webhooks', '0', 0, now() + interval '1 hour')
+          on conflict (name) do update set lease_until = excluded.lease_until`,
+      },
+    ]);
+    await take();
+    const to = await newTarget();
+    await restore(to);
+    const cursors = (await rowsOf(to.rows))['storage.cursors'] ?? [];
+    expect(cursors.length).toBeGreaterThan(0);
+    expect(cursors.filter((row) => JSON.parse(row).at(-1) !== null)).toEqual([]);
+  });
+
   test('loses no event that a reader had not read, and tells none twice to those that had', async () => {
     const { user } = await someLife();
     await source.runCron();

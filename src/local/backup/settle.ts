@@ -2,6 +2,14 @@ import type { JournalState } from '../../modules/storage/ports/journal.ts';
 import type { Manifest } from './manifest.ts';
 import type { Statement } from './sql.ts';
 
+/** Tables whose rows somebody may be at work on. */
+const LEASED = [
+  'ai.analyses',
+  'storage.uploads',
+  'storage.cursors',
+  'storage.webhook_deliveries',
+  'storage.idempotency_keys',
+];
 const THIS_TRANSACTION = 'pg_current_xact_id()';
 
 /** Where a reader of the outbox is: behind all that it has read, and before all that it has not. */
@@ -52,6 +60,10 @@ export function newLifeStatements(journal: JournalState, at: Date, from: string)
       text: `update storage.drives set generation = greatest(generation, $1::bigint)`,
       params: [String(at.getTime())],
     },
+    // Whoever held them is in the other life; nobody has to wait for their end.
+    ...LEASED.map((table) => ({
+      text: `update ${table} set lease_until = null where lease_until is not null`,
+    })),
     // Their parts are in another bucket, or have gone on meanwhile: they end, and what they hold is given back.
     { text: `update storage.uploads set expires_at = now() where state = 'active'` },
     { text: `delete from storage.upkeep where name in ('journal', 'sweep', 'restored')` },
